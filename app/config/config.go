@@ -5,6 +5,8 @@ package config
 import "time"
 
 // Config is everything that the service can be told. It comes from the environment and from nowhere else.
+//
+// Load reads and validates it; Environ renders exactly what Load reads.
 type Config struct {
 	// Tier names the plan's tier that this instance runs at, such as "mvp".
 	Tier string `env:"RAD_TIER,required"`
@@ -14,7 +16,7 @@ type Config struct {
 	ListenAddress string `env:"RAD_LISTEN_ADDRESS,required"`
 	// PublicURL is the origin that browsers use, such as "http://localhost:8080". Writes from other origins are refused.
 	PublicURL string `env:"RAD_PUBLIC_URL,required"`
-	// TrustedProxies are the CIDRs whose X-Forwarded-For is believed.
+	// TrustedProxies are the CIDRs whose X-Forwarded-For is believed. "none" believes nobody.
 	TrustedProxies []string `env:"RAD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"`
 	// LogLevel is one of debug, info, warn, error.
 	LogLevel string `env:"RAD_LOG_LEVEL" envDefault:"info"`
@@ -29,6 +31,8 @@ type Config struct {
 	DatabaseWait time.Duration `env:"RAD_DATABASE_WAIT" envDefault:"500ms"`
 	// MaxInFlight is the most requests served at once; the next one gets 503 at once.
 	MaxInFlight int `env:"RAD_MAX_IN_FLIGHT" envDefault:"256"`
+	// RequestTimeout ends a request that takes so long; uploads and downloads have their own, longer limits.
+	RequestTimeout time.Duration `env:"RAD_REQUEST_TIMEOUT" envDefault:"15s"`
 
 	// FilesDirectory holds uploaded files and the results of jobs.
 	FilesDirectory string `env:"RAD_FILES_DIRECTORY,required"`
@@ -43,9 +47,12 @@ type Config struct {
 	SessionIdleTimeout time.Duration `env:"RAD_SESSION_IDLE_TIMEOUT" envDefault:"168h"`
 	// SessionAbsoluteTimeout ends a session so long after sign-in, used or not.
 	SessionAbsoluteTimeout time.Duration `env:"RAD_SESSION_ABSOLUTE_TIMEOUT" envDefault:"720h"`
+	// SignInsPerEmail is how many sign-ins a minute are tried for one e-mail address, right or wrong.
+	SignInsPerEmail int `env:"RAD_SIGN_INS_PER_EMAIL" envDefault:"10"`
+	// SignInsPerAddress is how many sign-ins a minute are tried from one network address.
+	SignInsPerAddress int `env:"RAD_SIGN_INS_PER_ADDRESS" envDefault:"60"`
+	// SignUpsPerAddress is how many sign-ups an hour are tried from one network address.
+	SignUpsPerAddress int `env:"RAD_SIGN_UPS_PER_ADDRESS" envDefault:"30"`
 	// DrainTimeout is how long accepted requests may take to finish after SIGTERM.
 	DrainTimeout time.Duration `env:"RAD_DRAIN_TIMEOUT" envDefault:"20s"`
 }
-
-// Secret is a text that is masked wherever it is printed, logged or marshalled. Reveal gives it in clear.
-type Secret string

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	tiers     = []string{"mvp", "tier1", "tier2", "tier3", "tier4"}
+	logLevels = []string{"debug", "info", "warn", "error"}
+)
+
+// encryptionKeyBytes is the length of an AES-256 key.
+const encryptionKeyBytes = 32
+
+// Validate says everything that is wrong with c, as Load does.
+func (c Config) Validate() error { return join(c.check()) }
+
+// check returns what is wrong, in the order of the fields. It knows variables by name, and a test holds those
+// names against the struct's tags.
+func (c Config) check() []problem {
+	var v validator
+	v.oneOf("RAD_TIER", c.Tier, tiers)
+	v.absolutePath("RAD_PLAN_FILE", c.PlanFile, true)
+	v.hostPort("RAD_LISTEN_ADDRESS", c.ListenAddress)
+	v.origin("RAD_PUBLIC_URL", c.PublicURL)
+	v.prefixes("RAD_TRUSTED_PROXIES", c.TrustedProxies)
+	v.oneOf("RAD_LOG_LEVEL", c.LogLevel, logLevels)
+
+	v.postgresURL("RAD_DATABASE_URL", c.DatabaseURL)
+	v.postgresURL("RAD_MIGRATION_DATABASE_URL", c.MigrationDatabaseURL)
+	v.between("RAD_DATABASE_CONNECTIONS", int64(c.DatabaseConnections), 2, 1000)
+	v.duration("RAD_DATABASE_WAIT", c.DatabaseWait, time.Millisecond, time.Minute)
+	v.between("RAD_MAX_IN_FLIGHT", int64(c.MaxInFlight), 1, 100_000)
+	v.duration("RAD_REQUEST_TIMEOUT", c.RequestTimeout, 100*time.Millisecond, 10*time.Minute)
+
+	v.absolutePath("RAD_FILES_DIRECTORY", c.FilesDirectory, false)
+	v.between("RAD_FILE_SIZE_LIMIT", c.FileSizeLimit, 1, 10<<30)
+	v.between("RAD_WORKERS", int64(c.Workers), 0, 100)
+
+	v.key("RAD_ENCRYPTION_KEY", c.EncryptionKey)
+	v.duration("RAD_SESSION_IDLE_TIMEOUT", c.SessionIdleTimeout, time.Minute, 365*24*time.Hour)
+	v.duration("RAD_SESSION_ABSOLUTE_TIMEOUT", c.SessionAbsoluteTimeout, time.Minute, 365*24*time.Hour)
+	if c.SessionIdleTimeout > c.SessionAbsoluteTimeout {
+		v.add("RAD_SESSION_IDLE_TIMEOUT", c.SessionIdleTimeout.String(),
+			"at most RAD_SESSION_ABSOLUTE_TIMEOUT, which is "+c.SessionAbsoluteTimeout.String())
+	}
+	v.between("RAD_SIGN_INS_PER_EMAIL", int64(c.SignInsPerEmail), 1, 1_000_000)
+	v.between("RAD_SIGN_INS_PER_ADDRESS", int64(c.SignInsPerAddress), 1, 1_000_000)
+	v.between("RAD_SIGN_UPS_PER_ADDRESS", int64(c.SignUpsPerAddress), 1, 1_000_000)
+	v.duration("RAD_DRAIN_TIMEOUT", c.DrainTimeout, time.Second, 10*time.Minute)
+	return v.problems
+}
+
+type validator struct{ problems []problem }
+
+func (v *validator) add(name, value, allowed string) {
+	v.problems = append(v.problems, problem{name, value, allowed})
+}
+
+func (v *validator) oneOf(name, value string, allowed []string) {
+	if !slices.Contains(allowed, value) {
+		v.add(name, value, "one of "+strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validator) between(name string, value, low, high int64) {
+	if value < low || value > high {
+		v.add(name, strconv.FormatInt(value, 10), fmt.Sprintf("a whole number from %d to %d", low, high))
+	}
+}
+
+func (v *validator) duration(name string, value, low, high time.Duration) {
+	if value < low || value > high {
+		v.add(name, value.String(), fmt.Sprintf("a duration from %s to %s", low, high))
+	}
+}
+
+func (v *validator) absolutePath(name, value string, optional bool) {
+	if (value == "" && optional) || filepath.IsAbs(value) {
+		return
+	}
+	v.add(name, value, "an absolute path")
+}
+
+func (v *validator) hostPort(name, value string) {
+	host, port, err := net.SplitHostPort(value)
+	n, numErr := strconv.Atoi(port)
+	if err != nil || numErr != nil || host == "" || n < 0 || n > 65535 {
+		v.add(name, value, "host:port, such as 127.0.0.1:8000")
+	}
+}
+
+func (v *validator) origin(name, value string) {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
+		u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		v.add(name, value, "an origin: http or https, host and port, no path, such as https://panel.example.com")
+	}
+}
+
+func (v *validator) prefixes(name string, values []string) {
+	for _, value := range values {
+		if _, err := netip.ParsePrefix(value); err != nil {
+			v.add(name, value, "CIDRs with commas between them, such as 127.0.0.0/8,::1/128, or "+none)
+		}
+	}
+}
+
+// postgresURL never shows the value: it holds a password.
+func (v *validator) postgresURL(name string, value Secret) {
+	u, err := url.Parse(value.Reveal())
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || strings.Trim(u.Path, "/") == "" {
+		v.add(name, value.String(), "a URL such as postgres://user:password@host:5432/database")
+	}
+}
+
+func (v *validator) key(name string, value Secret) {
+	raw, err := base64.StdEncoding.DecodeString(value.Reveal())
+	if err != nil || len(raw) != encryptionKeyBytes {
+		v.add(name, value.String(), fmt.Sprintf("%d bytes in base64, such as `openssl rand -base64 32` prints", encryptionKeyBytes))
+	}
+}
