@@ -1,0 +1,156 @@
+// Package database is the service's way to PostgreSQL: a pool that never exceeds its limit, transactions, one
+// mapping of database errors, and the migrations. The statements themselves are in queries/ and are compiled by
+// sqlc into dbgen.
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/app/database/dbgen"
+)
+
+// Options says how to reach the database.
+type Options struct {
+	// URL is where requests go, such as PgBouncer in transaction pooling.
+	URL config.Secret
+	// Connections is the most connections that are ever open.
+	Connections int
+	// Wait is how long a statement or a transaction waits for a free connection before it fails with ErrBusy.
+	Wait time.Duration
+	// Tracer, when set, sees every statement.
+	Tracer pgx.QueryTracer
+}
+
+// DB runs statements on a pool of connections. Its Queries are all statements of queries/, each on a connection
+// of its own; InTx gives the same in a transaction. Errors are mapped (see errors.go).
+type DB struct {
+	*dbgen.Queries
+
+	pool *pgxpool.Pool
+	wait time.Duration
+}
+
+// BucketOf returns the bucket (0-255) of a user: the last byte of the id, as bucket_of in the schema.
+func BucketOf(userID uuid.UUID) int16 { return int16(userID[len(userID)-1]) }
+
+// Open prepares the pool. It connects when the first statement comes, so it succeeds while the database is down.
+func Open(options Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(options.URL.Reveal())
+	if err != nil {
+		// pgx masks the password in its own error, but not when the URL cannot be taken apart.
+		return nil, errors.New("database URL: expected postgres://user:password@host:port/database")
+	}
+	cfg.MaxConns = int32(options.Connections) //nolint:gosec // Validated: at most 1000.
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.PingTimeout = 2 * time.Second
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.ConnConfig.Tracer = options.Tracer
+	cfg.ConnConfig.RuntimeParams["application_name"] = "radpanel"
+	// A pooler in transaction mode gives each transaction another server connection, so no prepared statement may
+	// outlive its round trip. Descriptions are cached on this side instead, which keeps binary formats and one round
+	// trip a statement.
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database pool: %w", err)
+	}
+	db := &DB{pool: pool, wait: options.Wait}
+	db.Queries = dbgen.New(db)
+	return db, nil
+}
+
+// Close waits for connections in use and closes them all.
+func (db *DB) Close() { db.pool.Close() }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	_, err := db.Exec(ctx, "SELECT 1")
+	return err
+}
+
+// Stat returns the state of the pool.
+func (db *DB) Stat() *pgxpool.Stat { return db.pool.Stat() }
+
+// acquire waits for a free connection, but no longer than the limit: a queue that grows helps nobody.
+func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, db.wait)
+	defer cancel()
+	conn, err := db.pool.Acquire(bounded)
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("%w: all %d connections stayed in use for %s", ErrBusy, db.pool.Config().MaxConns, db.wait)
+	}
+	return nil, mapError(err)
+}
+
+// attempts is how often a statement is tried when its connection turns out to have died before anything was sent,
+// as after a restart of the pooler.
+const attempts = 2
+
+// Exec runs a statement on a connection of its own.
+func (db *DB) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	for range attempts {
+		conn, acquireErr := db.acquire(ctx)
+		if acquireErr != nil {
+			return pgconn.CommandTag{}, acquireErr
+		}
+		tag, err = conn.Exec(ctx, sql, args...)
+		conn.Release()
+		if err == nil || !pgconn.SafeToRetry(err) {
+			break
+		}
+	}
+	return tag, mapError(err)
+}
+
+// Query runs a statement on a connection of its own, which is free again when the rows are closed or read to the end.
+func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	var err error
+	for range attempts {
+		conn, acquireErr := db.acquire(ctx)
+		if acquireErr != nil {
+			return nil, acquireErr
+		}
+		var rows pgx.Rows
+		rows, err = conn.Query(ctx, sql, args...)
+		if err == nil {
+			return &pooledRows{mappedRows{rows}, conn}, nil
+		}
+		conn.Release()
+		if !pgconn.SafeToRetry(err) {
+			break
+		}
+	}
+	return nil, mapError(err)
+}
+
+// QueryRow runs a statement on a connection of its own; Scan reads its first row and frees the connection.
+func (db *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := db.Query(ctx, sql, args...)
+	return &row{rows, err}
+}
+
+// CopyFrom inserts many rows at once on a connection of its own.
+func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error) {
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Release()
+	n, err := conn.CopyFrom(ctx, table, columns, source)
+	return n, mapError(err)
+}

@@ -1,0 +1,80 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The errors that callers tell apart, with errors.Is. Every error of a DB or a Tx is mapped once, here; what is
+// none of these is a defect.
+var (
+	// ErrNotFound: no such row, or its parent is gone.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: a unique constraint refused the row; ConflictError names it.
+	ErrConflict = errors.New("already exists")
+	// ErrStale: the row has changed since the caller read it. The services return it; the database does not.
+	ErrStale = errors.New("changed since it was read")
+	// ErrInvalid: a value that the database refuses, such as text with a NUL byte.
+	ErrInvalid = errors.New("value refused by the database")
+	// ErrBusy: no connection was free in time, or the database cannot be reached. Worth another try soon.
+	ErrBusy = errors.New("database busy")
+)
+
+// ConflictError is an ErrConflict with the name of the constraint, such as "directory_pkey".
+type ConflictError struct{ Constraint string }
+
+func (e *ConflictError) Error() string { return "already exists: constraint " + e.Constraint }
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+func mapError(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNotFound
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return mapPostgresError(pgErr)
+	}
+	var connectErr *pgconn.ConnectError
+	var netErr net.Error
+	if errors.As(err, &connectErr) || errors.As(err, &netErr) || pgconn.SafeToRetry(err) || lostConnection(err) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
+}
+
+func mapPostgresError(err *pgconn.PgError) error {
+	switch {
+	case err.Code == pgerrcode.UniqueViolation:
+		return &ConflictError{Constraint: err.ConstraintName}
+	case err.Code == pgerrcode.ForeignKeyViolation:
+		return fmt.Errorf("%w: %s", ErrNotFound, err.ConstraintName)
+	case err.Code == pgerrcode.CheckViolation, err.Code == pgerrcode.NotNullViolation, pgerrcode.IsDataException(err.Code),
+		err.Code == pgerrcode.ProgramLimitExceeded: // An index row that is too large.
+		return fmt.Errorf("%w: %s", ErrInvalid, err.Message)
+	case pgerrcode.IsConnectionException(err.Code), pgerrcode.IsInsufficientResources(err.Code),
+		pgerrcode.IsOperatorIntervention(err.Code), pgerrcode.IsTransactionRollback(err.Code),
+		err.Code == pgerrcode.LockNotAvailable,
+		err.Code == pgerrcode.ReadOnlySQLTransaction: // A primary that was just demoted.
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	default:
+		return err
+	}
+}
+
+// lostConnection recognises pgx's errors for a connection that ended in the middle, which have no type.
+func lostConnection(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "unexpected EOF") || strings.Contains(text, "conn closed")
+}

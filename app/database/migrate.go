@@ -1,0 +1,64 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/radpanel/radpanel/app/config"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationLock is the advisory lock that migrations are made under. Every instance migrates at start; the lock
+// makes all but one wait and then find nothing to do. The number is arbitrary but must never change.
+const migrationLock = 7_238_174_201
+
+// lockAttempts is how often, once a second, the lock is tried before the start fails.
+const lockAttempts = 300
+
+// Migrate brings the schema to the newest version. It needs a session of its own as the owner of the schema, so url
+// must lead to PostgreSQL itself, not to a pooler.
+func Migrate(ctx context.Context, url config.Secret) error {
+	cfg, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return errors.New("migration database URL: expected postgres://user:password@host:port/database")
+	}
+	cfg.RuntimeParams["application_name"] = "radpanel migrations"
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	return migrate(ctx, db)
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	// Told apart from a migration that fails: a database that is not there yet is worth another try.
+	if err := db.PingContext(ctx); err != nil {
+		return mapError(err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("embedded migrations: %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, lockAttempts))
+	if err != nil {
+		return fmt.Errorf("migration lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+-- name: CreateDirectoryEntry :exec
+INSERT INTO directory (email, user_id, bucket) VALUES ($1, $2, $3);
+
+-- name: CreateUser :one
+INSERT INTO users (bucket, id, email, name, password_hash, role) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *;
+
+-- name: FindUserByEmail :one
+-- The only way from an e-mail address to a user: the directory says where the user's rows are.
+SELECT u.* FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id WHERE d.email = $1;
+
+-- name: GetUser :one
+SELECT * FROM users WHERE bucket = $1 AND id = $2;
+
+-- name: LockUser :one
+SELECT * FROM users WHERE bucket = $1 AND id = $2 FOR UPDATE;
+
+-- name: AnyUserExists :one
+SELECT EXISTS (SELECT 1 FROM directory);
+
+-- name: LockAdministrators :exec
+-- Serialises every change to who is an administrator: the first sign-up, demotions and suspensions.
+SELECT pg_advisory_xact_lock(hashtextextended('radpanel: administrators', 0));
+
+-- name: CountOtherActiveAdministrators :one
+SELECT count(*) FROM users WHERE role = 'admin' AND status = 'active' AND id <> $1;
+
+-- name: UpdateUserName :one
+UPDATE users SET name = $3, version = version + 1, updated_at = $4
+WHERE bucket = $1 AND id = $2 AND (sqlc.arg(expected_version)::bigint = 0 OR version = sqlc.arg(expected_version))
+RETURNING *;
+
+-- name: UpdateUserPassword :exec
+UPDATE users SET password_hash = $3, version = version + 1, updated_at = $4 WHERE bucket = $1 AND id = $2;
+
+-- name: UpdateUserRoleAndStatus :one
+UPDATE users SET role = $3, status = $4, version = version + 1, updated_at = $5
+WHERE bucket = $1 AND id = $2 RETURNING *;
+
+-- name: DeleteUser :execrows
+DELETE FROM users WHERE bucket = $1 AND id = $2;
+
+-- name: DeleteDirectoryEntry :exec
+DELETE FROM directory WHERE email = $1;
+
+-- name: FindBucket :one
+SELECT bucket FROM directory WHERE user_id = $1;
+
+-- name: ListUsers :many
+-- The administrator's list: newest first, from before the given id.
+SELECT * FROM users WHERE id < sqlc.arg(before)::uuid ORDER BY id DESC LIMIT sqlc.arg(row_limit);
+
+-- name: SearchUsers :many
+-- Users whose e-mail address starts with the given text, by address; text_pattern_ops serves the range.
+SELECT u.* FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
+WHERE d.email ~>=~ sqlc.arg(low)::text AND d.email ~<~ sqlc.arg(high)::text AND d.email ~>~ sqlc.arg(after)::text
+ORDER BY d.email USING ~<~ LIMIT sqlc.arg(row_limit);

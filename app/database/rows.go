@@ -1,0 +1,59 @@
+package database
+
+import (
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// mappedRows are rows whose errors are mapped.
+type mappedRows struct{ pgx.Rows }
+
+func (r *mappedRows) Err() error             { return mapError(r.Rows.Err()) }
+func (r *mappedRows) Scan(dest ...any) error { return mapError(r.Rows.Scan(dest...)) }
+
+// pooledRows give their connection back when they are closed or read to the end.
+type pooledRows struct {
+	mappedRows
+
+	conn *pgxpool.Conn
+}
+
+func (r *pooledRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+func (r *pooledRows) Close() {
+	r.Rows.Close()
+	if r.conn != nil {
+		r.conn.Release()
+		r.conn = nil
+	}
+}
+
+// row reads the first of its rows and closes them.
+type row struct {
+	rows pgx.Rows
+	err  error
+}
+
+func (r *row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return ErrNotFound
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}

@@ -1,0 +1,93 @@
+package database
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/radpanel/radpanel/app/database/dbgen"
+)
+
+// rollbackTimeout bounds the rollback of a transaction whose own context may be over.
+const rollbackTimeout = 2 * time.Second
+
+// Tx is a transaction: all statements of queries/, and others by Exec, Query and QueryRow.
+type Tx struct {
+	*dbgen.Queries
+
+	tx pgx.Tx
+}
+
+// InTx runs fn in a transaction: committed when fn returns nil, else rolled back. fn must take everything from tx;
+// a statement on db within fn would wait for a second connection. Locks are held to the end, so fn must not wait
+// for anything but the database.
+func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	conn, pgxTx, err := db.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	defer rollback(ctx, pgxTx) // Does nothing after a commit; frees the connection when fn panics.
+	tx := &Tx{tx: pgxTx}
+	tx.Queries = dbgen.New(tx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return mapError(pgxTx.Commit(ctx))
+}
+
+func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
+	var err error
+	for range attempts {
+		conn, acquireErr := db.acquire(ctx)
+		if acquireErr != nil {
+			return nil, nil, acquireErr
+		}
+		var tx pgx.Tx
+		if tx, err = conn.Begin(ctx); err == nil {
+			return conn, tx, nil
+		}
+		conn.Release()
+		// Nothing was done yet: a connection that died in the pool is simply replaced.
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, nil, mapError(err)
+}
+
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_ = tx.Rollback(ctx) // When it fails the connection is closed, which rolls back as well.
+}
+
+// Exec runs a statement in the transaction.
+func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	tag, err := tx.tx.Exec(ctx, sql, args...)
+	return tag, mapError(err)
+}
+
+// Query runs a statement in the transaction.
+func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := tx.tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	return &mappedRows{rows}, nil
+}
+
+// QueryRow runs a statement in the transaction; Scan reads its first row.
+func (tx *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := tx.Query(ctx, sql, args...)
+	return &row{rows, err}
+}
+
+// CopyFrom inserts many rows at once in the transaction.
+func (tx *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error) {
+	n, err := tx.tx.CopyFrom(ctx, table, columns, source)
+	return n, mapError(err)
+}
