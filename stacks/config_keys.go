@@ -1,0 +1,250 @@
+package stacks
+
+import (
+	"errors"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const hostLabel = `[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?`
+
+var (
+	fullHostName = regexp.MustCompile(`^(` + hostLabel + `\.)+` + hostLabel + `$`)
+	regionCode   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[1-9]$`)
+)
+
+// The names of the keys, without their namespace.
+const (
+	keyTier                   = "tier"
+	keyTarget                 = "target"
+	keyLogLevel               = "logLevel"
+	keyFileSizeLimit          = "fileSizeLimit"
+	keySessionIdleTimeout     = "sessionIdleTimeout"
+	keySessionAbsoluteTimeout = "sessionAbsoluteTimeout"
+	keyHTTPPort               = "httpPort"
+	keyDomain                 = "domain"
+	keyRegion                 = "region"
+	keySizing                 = "sizing"
+)
+
+// Key documents one key of a stack's configuration.
+type Key struct {
+	// Name comes without the namespace.
+	Name string
+	Type string
+	// Default is the value of a key that is not set. Empty: it has none.
+	Default string
+	// Allowed says which values are.
+	Allowed string
+	// Targets are those on which the key has an effect. On any other it is an error to set it.
+	Targets []Target
+	// Description is one or two sentences.
+	Description string
+}
+
+// Keys documents every key, in the order in which errors come.
+func Keys() []Key {
+	var documented []Key
+	for _, k := range keys() {
+		documented = append(documented, k.Key)
+	}
+	return documented
+}
+
+// settingKey is a key that knows how to read its value. The keys that tell what the stack is, tier and target, do
+// not: they are read before all others, with the stack's name.
+type settingKey struct {
+	Key
+	set func(*Settings, string) error
+}
+
+func keys() []settingKey {
+	everywhere := Targets()
+	return []settingKey{
+		{Key: Key{
+			Name: keyTier, Type: "tier", Allowed: oneOf(Tiers()), Targets: everywhere,
+			Description: "The tier of the plan that the stack runs. Follows from the stack's name where that has the " +
+				"form `[<target>-]<tier>[-<suffix>]`, such as `tier1`, `local-mvp` or `tier2-staging`.",
+		}},
+		{Key: Key{
+			Name: keyTarget, Type: "target", Allowed: oneOf(Targets()), Targets: everywhere,
+			Description: "Where the stack runs. Follows from the stack's name: `local-tier1` runs on this machine, " +
+				"`aws-tier1`, `tier1` and any other name on AWS.",
+		}},
+		{
+			Key: Key{
+				Name: keyLogLevel, Type: "word", Default: "info", Allowed: oneOf(logLevels()), Targets: everywhere,
+				Description: "The least severe messages that the service logs.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.LogLevel = raw
+				return checkOneOf(raw, logLevels())
+			},
+		},
+		{
+			Key: Key{
+				Name: keyFileSizeLimit, Type: "size", Default: "25MiB",
+				Allowed: "1MiB to 1GiB, in KiB, MiB or GiB, such as 25MiB", Targets: everywhere,
+				Description: "The largest file that a user may upload.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.FileSizeLimit, err = parseBytes(raw, MiB, GiB)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keySessionIdleTimeout, Type: "duration", Default: "168h",
+				Allowed: "5m to 2160h (90 days), less than sessionAbsoluteTimeout, such as 168h", Targets: everywhere,
+				Description: "A session that was not used for so long ends.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.SessionIdleTimeout, err = parseDuration(raw, 5*time.Minute, 90*24*time.Hour)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keySessionAbsoluteTimeout, Type: "duration", Default: "720h",
+				Allowed: "10m to 8760h (365 days), more than sessionIdleTimeout, such as 720h", Targets: everywhere,
+				Description: "A session ends so long after sign-in, used or not.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.SessionAbsoluteTimeout, err = parseDuration(raw, 10*time.Minute, 365*24*time.Hour)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyHTTPPort, Type: "port", Default: "0", Targets: []Target{Local},
+				Allowed: "1024 to 65535 (the panel runs unprivileged), or 0",
+				Description: "The port of the loopback interface on which the panel answers. With 0, a free one is chosen " +
+					"once and kept.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.HTTPPort, err = parsePort(raw)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyDomain, Type: "host name", Targets: []Target{AWS},
+				Allowed: "a full host name without scheme, port or path, such as panel.example.com",
+				Description: "The name under which users reach the panel, and for which it gets a TLS certificate. Without it " +
+					"the panel answers on its address by plain HTTP, where a browser does not keep the sign-in cookie: enough " +
+					"to see that the stack is up, not to use it.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.Domain, err = parseHostName(raw)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyRegion, Type: "AWS region", Default: "us-east-1", Targets: []Target{AWS},
+				Allowed:     "the code of an AWS region, such as us-east-1",
+				Description: "Where the stack is built. A panel cannot change its region in place: use a stack of its own.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.Region = raw
+				return checkRegion(raw)
+			},
+		},
+		{
+			Key: Key{
+				Name: keySizing, Type: "word", Default: string(SizingHardware), Targets: []Target{AWS},
+				Allowed: oneOf(sizings()),
+				Description: "What wins where AWS cannot give both the plan's hardware and the plan's budget: `hardware` " +
+					"takes at least its CPU and RAM, `budget` the most that its money buys.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.Sizing = Sizing(raw)
+				return checkOneOf(s.Sizing, sizings())
+			},
+		},
+	}
+}
+
+func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
+
+func sizings() []Sizing { return []Sizing{SizingHardware, SizingBudget} }
+
+func checkOneOf[T ~string](value T, allowed []T) error {
+	if !slices.Contains(allowed, value) {
+		return errors.New("no such value")
+	}
+	return nil
+}
+
+// parseBytes reads a whole number with a binary unit: "25MiB".
+func parseBytes(raw string, least, most Bytes) (Bytes, error) {
+	for suffix, unit := range map[string]Bytes{"KiB": KiB, "MiB": MiB, "GiB": GiB} {
+		digits, ok := strings.CutSuffix(raw, suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSuffix(digits, " "), 10, 32)
+		if err != nil {
+			return 0, errors.New("not a size")
+		}
+		// 32 bits of GiB fit into 63 bits.
+		size := Bytes(n) * unit //nolint:gosec // no overflow, see above
+		return size, checkRange(size, least, most)
+	}
+	return 0, errors.New("not a size")
+}
+
+// parseDuration reads what [time.ParseDuration] reads: "168h", "1h30m".
+func parseDuration(raw string, least, most time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(raw)
+	if err != nil {
+		return 0, errors.New("not a duration")
+	}
+	return d, checkRange(d, least, most)
+}
+
+// parsePort reads the number of a port that needs no privilege, or 0.
+func parsePort(raw string) (int, error) {
+	port, err := strconv.ParseUint(raw, 10, 16)
+	if err != nil {
+		return 0, errors.New("not a port")
+	}
+	if port == 0 {
+		return 0, nil
+	}
+	return int(port), checkRange(port, 1024, 65535)
+}
+
+func checkRange[T interface{ ~int | ~int64 | ~uint64 }](value, least, most T) error {
+	switch {
+	case value < least:
+		return errors.New("too small")
+	case value > most:
+		return errors.New("too large")
+	default:
+		return nil
+	}
+}
+
+// parseHostName reads a full host name by RFC 1123, in lower case: certificates and cookies compare it so.
+func parseHostName(raw string) (string, error) {
+	if _, err := netip.ParseAddr(raw); err == nil {
+		return "", errors.New("an IP address gets no certificate")
+	}
+	if len(raw) > 253 || !fullHostName.MatchString(raw) {
+		return "", errors.New("not a full host name")
+	}
+	return strings.ToLower(raw), nil
+}
+
+// checkRegion checks the form alone: which regions there are is known to the AWS target.
+func checkRegion(raw string) error {
+	if !regionCode.MatchString(raw) {
+		return errors.New("not a region")
+	}
+	return nil
+}
