@@ -242,16 +242,22 @@ func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) er
 }
 
 const touchSession = `-- name: TouchSession :exec
-UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2
+UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at < $4
 `
 
 type TouchSessionParams struct {
 	Bucket     int16
 	ID         uuid.UUID
 	LastSeenAt time.Time
+	SeenBefore time.Time
 }
 
 func (q *Queries) TouchSession(ctx context.Context, arg TouchSessionParams) error {
-	_, err := q.db.Exec(ctx, touchSession, arg.Bucket, arg.ID, arg.LastSeenAt)
+	_, err := q.db.Exec(ctx, touchSession,
+		arg.Bucket,
+		arg.ID,
+		arg.LastSeenAt,
+		arg.SeenBefore,
+	)
 	return err
 }

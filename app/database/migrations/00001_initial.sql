@@ -20,6 +20,9 @@ CREATE TABLE directory (
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
+-- Serves the administrator's search by the start of an address, whatever the database's collation.
+CREATE INDEX directory_by_prefix ON directory (email text_pattern_ops);
+
 CREATE TABLE users (
     bucket        smallint    NOT NULL CHECK (bucket = bucket_of(id)),
     id            uuid        NOT NULL,
@@ -35,6 +38,8 @@ CREATE TABLE users (
 );
 -- The administrator's list of all users, newest first.
 CREATE INDEX users_by_id ON users (id);
+-- Serves the rule that the last active administrator stays one.
+CREATE INDEX users_administrators ON users (id) WHERE role = 'admin';
 
 -- A user's time-based one-time password. The secret is encrypted by the service; confirmed_at is null until
 -- the user has proved that the authenticator works. last_step refuses a code that was already used.
@@ -78,6 +83,8 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_by_token ON sessions (bucket, token_hash);
 CREATE INDEX sessions_by_user ON sessions (bucket, user_id, id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+-- Serves the count of concurrent users. The column is written at most once a minute and session.
+CREATE INDEX sessions_by_use ON sessions (last_seen_at);
 
 CREATE TABLE panels (
     bucket      smallint    NOT NULL CHECK (bucket = bucket_of(user_id)),

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"github.com/radpanel/radpanel/app/account"
+	"github.com/radpanel/radpanel/app/telemetry"
+)
+
+const (
+	sessionCookie = "rad_session"
+	sessionScheme = "session"
+)
+
+// Identity says who asks. UserID and Bucket belong into the WHERE of every statement about a user's rows.
+type Identity struct {
+	UserID    uuid.UUID
+	Bucket    int16
+	Role      account.Role
+	SessionID uuid.UUID
+	// Account is the user as read with the session, at the start of this request.
+	Account account.User
+	// Session is the session that was used.
+	Session account.Session
+}
+
+type identityKey struct{}
+
+// identity returns who asks. Only operations registered with signedIn or forAdmins have one; calling it from another is
+// a defect and panics.
+func identity(ctx context.Context) Identity {
+	return ctx.Value(identityKey{}).(Identity) //nolint:forcetypeassert // See above.
+}
+
+// authenticate lets a request with a valid session pass; 401 for others.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	cookie, err := huma.ReadCookie(ctx, sessionCookie)
+	token := ""
+	if err == nil {
+		token = cookie.Value
+	}
+	session, user, err := a.Accounts.Authenticate(ctx.Context(), token)
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
+	telemetry.RequestOf(ctx.Context()).UserID = user.ID.String()
+	next(huma.WithValue(ctx, identityKey{}, Identity{
+		UserID: user.ID, Bucket: user.Bucket, Role: user.Role, SessionID: session.ID, Account: user, Session: session,
+	}))
+}
+
+func (a *API) requireAdmin(ctx huma.Context, next func(huma.Context)) {
+	if identity(ctx.Context()).Role != account.RoleAdmin {
+		a.refuse(ctx, problem(http.StatusForbidden, "Only administrators may do this."))
+		return
+	}
+	next(ctx)
+}
+
+// refuse answers from a huma middleware as an operation would.
+func (a *API) refuse(ctx huma.Context, err error) {
+	err = a.problemOf(ctx.Context(), err)
+	r, w := humago.Unwrap(ctx)
+	var headers huma.HeadersError
+	if errors.As(err, &headers) {
+		for name, values := range headers.GetHeaders() {
+			w.Header()[name] = values
+		}
+	}
+	var p *huma.ErrorModel
+	if !errors.As(err, &p) {
+		p = problem(http.StatusInternalServerError, "")
+	}
+	writeProblem(w, r.WithContext(ctx.Context()), p)
+}
+
+// setSessionCookie returns the cookie that carries the token until the session ends.
+func setSessionCookie(token string, expires time.Time) http.Cookie {
+	return http.Cookie{
+		Name: sessionCookie, Value: token, Path: "/", Expires: expires,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// clearSessionCookie returns the cookie that removes the token.
+func clearSessionCookie() http.Cookie {
+	return http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}

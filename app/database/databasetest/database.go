@@ -1,0 +1,82 @@
+package databasetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/app/database"
+)
+
+// dropTimeout bounds the removal of a test's database.
+const dropTimeout = 10 * time.Second
+
+// Database is one test's own database, with the schema and without rows.
+type Database struct {
+	// URL connects as the application, which can only read and write rows.
+	URL config.Secret
+	// OwnerURL connects as the owner of the schema.
+	OwnerURL config.Secret
+	// SuperuserURL connects as the superuser, who sees all of pg_stat_activity.
+	SuperuserURL config.Secret
+	// SocketDirectory is where the server listens, and Name the database's name: what a pooler needs.
+	SocketDirectory string
+	Name            string
+}
+
+// NewDatabase makes a database from the migrated template and drops it after the test.
+func (s *Server) NewDatabase(t testing.TB) *Database {
+	t.Helper()
+	return s.newDatabase(t, template)
+}
+
+// NewEmptyDatabase makes a database without the schema, for tests of the migrations.
+func (s *Server) NewEmptyDatabase(t testing.TB) *Database {
+	t.Helper()
+	return s.newDatabase(t, "template0")
+}
+
+func (s *Server) newDatabase(t testing.TB, from string) *Database {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	s.exec(t, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s", name, from, owner))
+	t.Cleanup(func() { s.exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return &Database{
+		URL: s.url(application, name), OwnerURL: s.url(owner, name), SuperuserURL: s.url(superuser, name),
+		SocketDirectory: s.directory, Name: name,
+	}
+}
+
+func (s *Server) exec(t testing.TB, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.url(superuser, "postgres").Reveal())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, statement)
+	require.NoError(t, err, statement)
+}
+
+// Open opens a pool of up to ten connections as the application and closes it after the test.
+func (d *Database) Open(t testing.TB) *database.DB {
+	t.Helper()
+	return d.OpenWith(t, database.Options{Connections: 10, Wait: 5 * time.Second})
+}
+
+// OpenWith opens a pool with other options; URL defaults to the database's.
+func (d *Database) OpenWith(t testing.TB, options database.Options) *database.DB {
+	t.Helper()
+	if options.URL == "" {
+		options.URL = d.URL
+	}
+	db, err := database.Open(options)
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	return db
+}
