@@ -229,6 +229,27 @@ func (q *Queries) GetJob(ctx context.Context, arg GetJobParams) (Job, error) {
 	return i, err
 }
 
+const getJobAttempt = `-- name: GetJobAttempt :one
+SELECT state, attempt FROM jobs WHERE bucket = $1 AND id = $2
+`
+
+type GetJobAttemptParams struct {
+	Bucket int16
+	ID     uuid.UUID
+}
+
+type GetJobAttemptRow struct {
+	State   string
+	Attempt int32
+}
+
+func (q *Queries) GetJobAttempt(ctx context.Context, arg GetJobAttemptParams) (GetJobAttemptRow, error) {
+	row := q.db.QueryRow(ctx, getJobAttempt, arg.Bucket, arg.ID)
+	var i GetJobAttemptRow
+	err := row.Scan(&i.State, &i.Attempt)
+	return i, err
+}
+
 const jobExists = `-- name: JobExists :one
 SELECT EXISTS (SELECT 1 FROM jobs WHERE state = ANY ('{queued,running,succeeded}') AND id = $1)
 `

@@ -79,6 +79,9 @@ UPDATE jobs SET state = 'succeeded', result = sqlc.arg(result), error = NULL, fi
     progress_done = GREATEST(progress_done, progress_total)
 WHERE bucket = $1 AND id = $2 AND attempt = $3 AND state = 'running' AND lease_owner = sqlc.arg(worker)::uuid;
 
+-- name: GetJobAttempt :one
+SELECT state, attempt FROM jobs WHERE bucket = $1 AND id = $2;
+
 -- name: FailJob :execrows
 UPDATE jobs SET state = 'failed', error = sqlc.arg(error)::text, finished_at = now(), lease_owner = NULL, lease_until = NULL
 WHERE bucket = $1 AND id = $2 AND attempt = $3 AND state = 'running' AND lease_owner = sqlc.arg(worker)::uuid;
