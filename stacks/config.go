@@ -126,8 +126,8 @@ func (l *loader) loadSettings() {
 
 // failTimeouts blames the timeout that the configuration sets, or the idle one if it sets both.
 func (l *loader) failTimeouts(s Settings) {
-	idle := fmt.Sprintf("%s:%s (%s)", Namespace, keySessionIdleTimeout, s.SessionIdleTimeout)
-	absolute := fmt.Sprintf("%s:%s (%s)", Namespace, keySessionAbsoluteTimeout, s.SessionAbsoluteTimeout)
+	idle := fmt.Sprintf("%s:%s (%s)", Namespace, keySessionIdleTimeout, compact(s.SessionIdleTimeout))
+	absolute := fmt.Sprintf("%s:%s (%s)", Namespace, keySessionAbsoluteTimeout, compact(s.SessionAbsoluteTimeout))
 	if _, isSet := l.config[keySessionIdleTimeout]; isSet {
 		l.fail(keySessionIdleTimeout, "it must be less than "+absolute)
 		return

@@ -22,9 +22,22 @@ func ReadFile(path string) (config map[string]string, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	config, err = Read(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, inFile(path, err)
 	}
 	return config, nil
+}
+
+// inFile names the file in each of the errors that are joined.
+func inFile(path string, err error) error {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var named []error
+	for _, e := range joined.Unwrap() {
+		named = append(named, fmt.Errorf("%s: %w", path, e))
+	}
+	return errors.Join(named...)
 }
 
 // Read reads the content of a Pulumi.<stack>.yaml file and gives the project's keys, without their namespace, with
@@ -61,14 +74,15 @@ func readRoot(root *yaml.Node) (map[string]string, error) {
 		return nil, at(root, "expected keys and values, such as config:, got %s", describe(root))
 	}
 	var section *yaml.Node
+	first := 0
 	for key, value := range pairs(root) {
 		if key.Value != "config" {
 			continue
 		}
 		if section != nil {
-			return nil, at(key, "config: is there twice, first on line %d", section.Line)
+			return nil, at(key, "config: is there twice, first on line %d", first)
 		}
-		section = value
+		section, first = value, key.Line
 	}
 	if section == nil || isNull(section) {
 		return config, nil
@@ -117,11 +131,11 @@ func readConfig(section *yaml.Node) (map[string]string, error) {
 func problemOf(value *yaml.Node) string {
 	switch {
 	case isNull(value):
-		return "has no value: give it one or remove the line"
+		return "it has no value: give it one or remove the line"
 	case value.Kind == yaml.ScalarNode:
 		return ""
 	case isSecure(value):
-		return "is encrypted, but it is no secret: set it in clear, by `pulumi config set` without --secret"
+		return "it is encrypted, but no secret: set it in clear, by `pulumi config set` without --secret"
 	default:
 		return "expected a single value, got " + describe(value)
 	}
@@ -146,7 +160,7 @@ func pairs(mapping *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 }
 
 func at(node *yaml.Node, format string, args ...any) error {
-	return fmt.Errorf("line %d: %w", node.Line, fmt.Errorf(format, args...))
+	return fmt.Errorf("line %d: %s", node.Line, fmt.Sprintf(format, args...))
 }
 
 func describe(node *yaml.Node) string {

@@ -207,6 +207,18 @@ func parseDuration(raw string, least, most time.Duration) (time.Duration, error)
 	return d, checkRange(d, least, most)
 }
 
+// compact writes a duration as a configuration does: "168h" for "168h0m0s".
+func compact(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // parsePort reads the number of a port that needs no privilege, or 0.
 func parsePort(raw string) (int, error) {
 	port, err := strconv.ParseUint(raw, 10, 16)

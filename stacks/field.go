@@ -11,6 +11,16 @@ import (
 // by its name: "Blueprint.Hosts.database.RAM".
 type Field string
 
+// Source tells whether the plan states the value of a field. A field below one that is derived is derived too.
+func (t TierPlan) Source(path Field) Source {
+	for _, d := range t.Derived {
+		if path == d.Field || strings.HasPrefix(string(path), string(d.Field)+".") {
+			return Derived
+		}
+	}
+	return Stated
+}
+
 // Value gives the value of a field of the tier. A host of a role that the tier does not have is the zero [Host].
 // A path that leads nowhere is an error.
 func (t TierPlan) Value(path Field) (any, error) {

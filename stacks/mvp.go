@@ -14,8 +14,11 @@ func mvp() TierPlan {
 			DatabaseConnections: 20,
 			Storage:             20 * GiB,
 		},
-		MonthlyCost: Cost{Low: 20, High: 30},
-		SLO:         SLO{P95: 500 * time.Millisecond, PageLoad: 2 * time.Second, Uptime: 99},
+		Triggers:        []Trigger{},
+		Actions:         []Action{},
+		MonthlyCost:     Cost{Low: 20, High: 30},
+		SLO:             SLO{P95: 500 * time.Millisecond, PageLoad: 2 * time.Second, Uptime: 99},
+		DatabaseScaling: DatabaseScaling{Measures: []Action{}},
 		Blueprint: Blueprint{
 			Hosts: []Host{{
 				Role: RolePanel, Count: 1, CPU: 2, RAM: 2 * GiB,
@@ -29,7 +32,7 @@ func mvp() TierPlan {
 				ReservedConnections: 4,
 			},
 			Backends:     Backends{Instances: 1},
-			Workers:      Workers{JobsPerInstance: 2},
+			Workers:      Workers{JobsPerInstance: 2}, // run by the backend
 			Queue:        QueueDatabase,
 			Web:          Web{Server: Nginx},
 			FileStore:    FileStore{Kind: FileStoreDisk},
@@ -38,10 +41,28 @@ func mvp() TierPlan {
 			Orchestrator: Supervisor,
 			Monitoring:   Monitoring{Level: MonitoringBasic},
 		},
-		Derived: []Derivation{{
-			Field: "MonthlyCost",
-			Rule: "what Tier 1 adds: it doubles this host's CPU and RAM for +$20-30/month, so the plan prices the " +
-				"half that is already there the same",
-		}},
+		Derived: []Derivation{
+			{
+				"MonthlyCost",
+				"what Tier 1 adds: it doubles this host's CPU and RAM for +$20-30/month, so the plan prices the half that " +
+					"is already there the same",
+			},
+			{"Blueprint.Hosts.panel.Disk.Kind", "what the plan names for the database from Tier 1 on, and every VPS has"},
+			{"Blueprint.Hosts.panel.Runs", "one host runs every part"},
+			{
+				"Blueprint.Database.Pooling",
+				"what the plan names for the database from Tier 1 on, and a promotion away from here needs",
+			},
+			{
+				"Blueprint.Database.ReservedConnections",
+				"three for the superuser, PostgreSQL's default, and one for migrations and monitoring",
+			},
+			{"Blueprint.Workers.JobsPerInstance", "one for each CPU"},
+			{"Blueprint.Queue", "the outbox itself: the plan adds a message queue at Tier 3"},
+			{"Blueprint.FileStore.Kind", "the host's disk: the plan adds a separate file store at Tier 2"},
+			{"Blueprint.Regions", "there is one host"},
+			{"Blueprint.Zones", "there is one host"},
+			{"Blueprint.Orchestrator", "the host's own service manager: the plan adds Kubernetes at Tier 3"},
+		},
 	}
 }

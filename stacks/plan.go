@@ -56,8 +56,9 @@ type TierPlan struct {
 	DatabaseScaling DatabaseScaling `json:"database_scaling"`
 	Team            Team            `json:"team"`
 	Blueprint       Blueprint       `json:"blueprint"`
-	// Derived lists the fields above whose values the plan does not state, each with the rule that gave it. A
-	// field that is not listed says what the plan says. Triggers tell it of themselves: see [Trigger.Source].
+	// Derived lists the fields above whose values the plan does not state, each with the rule that gave it; a
+	// field above others stands for all of them. What is not listed is the plan's, or as in the tier before.
+	// Triggers tell it of themselves: see [Trigger.Source].
 	Derived []Derivation `json:"derived"`
 }
 

@@ -25,10 +25,10 @@ func tier1() TierPlan {
 			},
 			{
 				ID: "database-connections", Words: "Database connections >15",
-				Metric: DatabaseConnections, Comparison: Above, Threshold: 15, For: 5 * time.Minute,
+				Metric: DatabaseConnections, Comparison: Above, Threshold: 15, For: 15 * time.Minute,
 				LeadsTo: Tier1, Source: Stated,
-				Reason: "The service may use 16 of the 20, so the figure means that the pool is full; five minutes of " +
-					"that are no accident of one slow query.",
+				Reason: "The service may use 16 of the 20, so the figure means that its pool is full. The pooler keeps a " +
+					"connection for ten idle minutes: after fifteen it is load, not what a burst left behind.",
 			},
 		},
 		Actions: []Action{
@@ -73,8 +73,10 @@ func tier1() TierPlan {
 			Monitoring:   Monitoring{Level: MonitoringApplication},
 		},
 		Derived: []Derivation{
+			{"Blueprint.Hosts.panel.Runs", "one host runs every part"},
 			{"Blueprint.Hosts.panel.Disk.Size", "holds the tier's storage: rows and files are on this disk"},
 			{"Blueprint.Cache.Memory", "over the 1 GB of Redis memory at which Tier 2 is due, within a third of the RAM"},
+			{"Blueprint.Workers.JobsPerInstance", "one for each CPU"},
 			{"Blueprint.Database.SlowQueryLog", "a quarter of the API p95: a request may make a few queries"},
 		},
 	}

@@ -46,12 +46,12 @@ func tier4() TierPlan {
 			Hosts: []Host{
 				{
 					Role: RoleNode, Count: 3, CPU: 4, RAM: 16 * GiB,
-					Runs: []Part{PartWeb, PartBalancer, PartBackend, PartWorker, PartQueue},
+					Runs: []Part{PartWeb, PartBalancer, PartBackend, PartWorker, PartPooler, PartQueue},
 				},
 				{
 					Role: RoleDatabase, Count: 8, CPU: 2, RAM: 8 * GiB,
 					Disk: Disk{Size: 200 * GiB, Kind: SSD, IOPS: 4000},
-					Runs: []Part{PartPooler, PartDatabase},
+					Runs: []Part{PartDatabase},
 				},
 			},
 			Database: Database{
@@ -81,14 +81,11 @@ func tier4() TierPlan {
 			{"Blueprint.Regions", "two, the least that is more than one; a further one is a change of this number"},
 			{
 				"Blueprint.Hosts",
-				"each region is a Tier 3 of its own with twice the memory and disk, since it also holds what the other " +
-					"region replicates; within what the tier may cost",
+				"each region is a Tier 3 of its own with nodes of twice the size, and with twice the memory and disk for " +
+					"the database, since it also holds what the other region replicates; within what the tier may cost",
 			},
-			{"Blueprint.Database.Shards", "Tier 3's in each region, so that every shard has its peer there"},
-			{"Blueprint.Database.Replicas", "one for each shard, as in Tier 3"},
 			{"Blueprint.Backends.Instances", "half again Tier 3's in each region, so that one region carries most when the other fails"},
 			{"Blueprint.Workers.Instances", "half again Tier 3's in each region"},
-			{"Blueprint.Zones", "a majority survives the loss of any one"},
 			{"Blueprint.Cache.Memory", "twice Tier 3's, in each region"},
 			{"Blueprint.Database.SlowQueryLog", "a quarter of the API p95: a request may make a few queries"},
 		},

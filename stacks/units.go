@@ -19,14 +19,14 @@ const (
 	TiB Bytes = 1 << 40
 )
 
-// String gives the amount in the largest unit that keeps it whole, such as "20 GiB" or "1280 MiB".
+// String gives the amount in the largest unit that keeps it whole, such as "20 GiB" or "1,280 MiB".
 func (b Bytes) String() string {
 	for _, u := range []struct {
 		size Bytes
 		name string
 	}{{TiB, "TiB"}, {GiB, "GiB"}, {MiB, "MiB"}, {KiB, "KiB"}} {
 		if b != 0 && b%u.size == 0 {
-			return fmt.Sprintf("%d %s", b/u.size, u.name)
+			return grouped(int64(b/u.size)) + " " + u.name
 		}
 	}
 	return fmt.Sprintf("%d B", int64(b))
@@ -72,7 +72,7 @@ func (u Unit) Format(figure float64) string {
 	}
 }
 
-// formatDuration writes a duration in the one unit that suits it: "500 ms", "1.5 s", "15 min", "7 d".
+// formatDuration writes a duration for people, in the one unit that suits it: "500 ms", "1.5 s", "15 min", "7 d".
 func formatDuration(d time.Duration) string {
 	number := func(unit time.Duration) string {
 		return strconv.FormatFloat(float64(d)/float64(unit), 'f', -1, 64)
