@@ -187,12 +187,11 @@ func parseBytes(raw string, least, most Bytes) (Bytes, error) {
 		if !ok {
 			continue
 		}
-		n, err := strconv.ParseUint(strings.TrimSuffix(digits, " "), 10, 32)
+		n, err := strconv.ParseInt(strings.TrimSuffix(digits, " "), 10, 32)
 		if err != nil {
 			return 0, errors.New("not a size")
 		}
-		// 32 bits of GiB fit into 63 bits.
-		size := Bytes(n) * unit //nolint:gosec // no overflow, see above
+		size := Bytes(n) * unit // 32 bits of GiB fit into 64
 		return size, checkRange(size, least, most)
 	}
 	return 0, errors.New("not a size")
@@ -221,17 +220,17 @@ func compact(d time.Duration) string {
 
 // parsePort reads the number of a port that needs no privilege, or 0.
 func parsePort(raw string) (int, error) {
-	port, err := strconv.ParseUint(raw, 10, 16)
+	port, err := strconv.Atoi(raw)
 	if err != nil {
 		return 0, errors.New("not a port")
 	}
 	if port == 0 {
 		return 0, nil
 	}
-	return int(port), checkRange(port, 1024, 65535)
+	return port, checkRange(port, 1024, 65535)
 }
 
-func checkRange[T interface{ ~int | ~int64 | ~uint64 }](value, least, most T) error {
+func checkRange[T interface{ ~int | ~int64 }](value, least, most T) error {
 	switch {
 	case value < least:
 		return errors.New("too small")

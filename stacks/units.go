@@ -29,7 +29,7 @@ func (b Bytes) String() string {
 			return grouped(int64(b/u.size)) + " " + u.name
 		}
 	}
-	return fmt.Sprintf("%d B", int64(b))
+	return grouped(int64(b)) + " B"
 }
 
 // USD is an amount of money in whole US dollars, which is how precise the plan is.
