@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"time"
