@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/radpanel/radpanel/app/account"
 )
 
@@ -39,4 +41,13 @@ func accountProblem(err error) error {
 	default:
 		return nil
 	}
+}
+
+// relocate names the place of an error that another operation has elsewhere, such as a password that is too common.
+func relocate(err, sentinel error, location string) error {
+	var p *huma.ErrorModel
+	if mapped := accountProblem(err); errors.Is(err, sentinel) && errors.As(mapped, &p) {
+		return invalid(location, p.Errors[0].Message)
+	}
+	return err
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/radpanel/radpanel/app/database"
 )
 
@@ -53,6 +55,11 @@ func (p IfNoneMatch) matches(version int64) bool {
 		}
 	}
 	return false
+}
+
+// notModified is the answer to a client that already has the version.
+func notModified(version int64) error {
+	return huma.ErrorWithHeaders(problem(http.StatusNotModified, ""), http.Header{"Etag": {etag(version)}})
 }
 
 func parseETag(tag string) (int64, bool) {

@@ -9,45 +9,6 @@ import (
 	"context"
 )
 
-// iteratorForCreateRecords implements pgx.CopyFromSource.
-type iteratorForCreateRecords struct {
-	rows                 []CreateRecordsParams
-	skippedFirstNextCall bool
-}
-
-func (r *iteratorForCreateRecords) Next() bool {
-	if len(r.rows) == 0 {
-		return false
-	}
-	if !r.skippedFirstNextCall {
-		r.skippedFirstNextCall = true
-		return true
-	}
-	r.rows = r.rows[1:]
-	return len(r.rows) > 0
-}
-
-func (r iteratorForCreateRecords) Values() ([]interface{}, error) {
-	return []interface{}{
-		r.rows[0].Bucket,
-		r.rows[0].ID,
-		r.rows[0].PanelID,
-		r.rows[0].UserID,
-		r.rows[0].Title,
-		r.rows[0].Data,
-		r.rows[0].CreatedAt,
-		r.rows[0].UpdatedAt,
-	}, nil
-}
-
-func (r iteratorForCreateRecords) Err() error {
-	return nil
-}
-
-func (q *Queries) CreateRecords(ctx context.Context, arg []CreateRecordsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"records"}, []string{"bucket", "id", "panel_id", "user_id", "title", "data", "created_at", "updated_at"}, &iteratorForCreateRecords{rows: arg})
-}
-
 // iteratorForCreateRecoveryCodes implements pgx.CopyFromSource.
 type iteratorForCreateRecoveryCodes struct {
 	rows                 []CreateRecoveryCodesParams

@@ -12,6 +12,22 @@ import (
 	"time"
 )
 
+const countFiles = `-- name: CountFiles :one
+SELECT count(*) FROM files WHERE bucket = $1 AND panel_id = $2
+`
+
+type CountFilesParams struct {
+	Bucket  int16
+	PanelID uuid.UUID
+}
+
+func (q *Queries) CountFiles(ctx context.Context, arg CountFilesParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countFiles, arg.Bucket, arg.PanelID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createFile = `-- name: CreateFile :one
 INSERT INTO files (bucket, id, panel_id, user_id, name, content_type, size_bytes, sha256, store_key)
 SELECT p.bucket, $1, p.id, p.user_id, $2, $3, $4,
@@ -33,7 +49,7 @@ type CreateFileParams struct {
 	UserID      uuid.UUID
 }
 
-// No row: the panel is not there, or has max_files.
+// No row: the panel is not there.
 func (q *Queries) CreateFile(ctx context.Context, arg CreateFileParams) (File, error) {
 	row := q.db.QueryRow(ctx, createFile,
 		arg.ID,

@@ -12,32 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const addColumns = `-- name: AddColumns :exec
-UPDATE panels SET columns = (columns || $4::text[])[1:$5::int]
-WHERE bucket = $1 AND id = $2 AND user_id = $3
-`
-
-type AddColumnsParams struct {
-	Bucket     int16
-	ID         uuid.UUID
-	UserID     uuid.UUID
-	Added      []string
-	MaxColumns int32
-}
-
-// Appends columns that an import brought, without making an edit in progress stale: version stays. No more than
-// max_columns in all.
-func (q *Queries) AddColumns(ctx context.Context, arg AddColumnsParams) error {
-	_, err := q.db.Exec(ctx, addColumns,
-		arg.Bucket,
-		arg.ID,
-		arg.UserID,
-		arg.Added,
-		arg.MaxColumns,
-	)
-	return err
-}
-
 const changeRecordCount = `-- name: ChangeRecordCount :one
 UPDATE panels SET record_count = record_count + $4::bigint
 WHERE bucket = $1 AND id = $2 AND user_id = $3 AND deleted_at IS NULL
@@ -331,7 +305,7 @@ UPDATE panels SET
     columns = COALESCE($3::text[], columns),
     version = version + 1, updated_at = now()
 WHERE bucket = $4 AND id = $5 AND user_id = $6 AND deleted_at IS NULL
-  AND version = $7
+  AND ($7::bigint = 0 OR version = $7)
 RETURNING bucket, id, user_id, name, description, columns, version, created_at, updated_at, deleted_at, record_count
 `
 
@@ -345,7 +319,7 @@ type UpdatePanelParams struct {
 	ExpectedVersion int64
 }
 
-// A null leaves the column as it is.
+// A null leaves the column as it is; expected_version 0 means whatever version it has.
 func (q *Queries) UpdatePanel(ctx context.Context, arg UpdatePanelParams) (Panel, error) {
 	row := q.db.QueryRow(ctx, updatePanel,
 		arg.Name,

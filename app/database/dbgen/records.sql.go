@@ -8,7 +8,6 @@ package dbgen
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -59,17 +58,6 @@ func (q *Queries) CreateRecord(ctx context.Context, arg CreateRecordParams) (Rec
 		&i.UpdatedAt,
 	)
 	return i, err
-}
-
-type CreateRecordsParams struct {
-	Bucket    int16
-	ID        uuid.UUID
-	PanelID   uuid.UUID
-	UserID    uuid.UUID
-	Title     string
-	Data      json.RawMessage
-	CreatedAt time.Time
-	UpdatedAt time.Time
 }
 
 const deleteRecord = `-- name: DeleteRecord :execrows
@@ -247,7 +235,8 @@ UPDATE records r SET
     version = r.version + 1, updated_at = now()
 FROM panels p
 WHERE r.bucket = $3 AND r.id = $4 AND r.panel_id = $5
-  AND r.user_id = $6 AND r.version = $7
+  AND r.user_id = $6
+  AND ($7::bigint = 0 OR r.version = $7)
   AND p.bucket = r.bucket AND p.id = r.panel_id AND p.deleted_at IS NULL
 RETURNING r.bucket, r.id, r.panel_id, r.user_id, r.title, r.data, r.version, r.created_at, r.updated_at
 `
@@ -262,7 +251,7 @@ type UpdateRecordParams struct {
 	ExpectedVersion int64
 }
 
-// A null leaves the column as it is.
+// A null leaves the column as it is; expected_version 0 means whatever version it has.
 func (q *Queries) UpdateRecord(ctx context.Context, arg UpdateRecordParams) (Record, error) {
 	row := q.db.QueryRow(ctx, updateRecord,
 		arg.Title,

@@ -113,6 +113,20 @@ func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (i
 	return result.RowsAffected(), nil
 }
 
+const deleteSessionByToken = `-- name: DeleteSessionByToken :exec
+DELETE FROM sessions WHERE bucket = $1 AND token_hash = $2
+`
+
+type DeleteSessionByTokenParams struct {
+	Bucket    int16
+	TokenHash []byte
+}
+
+func (q *Queries) DeleteSessionByToken(ctx context.Context, arg DeleteSessionByTokenParams) error {
+	_, err := q.db.Exec(ctx, deleteSessionByToken, arg.Bucket, arg.TokenHash)
+	return err
+}
+
 const deleteSessions = `-- name: DeleteSessions :execrows
 DELETE FROM sessions WHERE bucket = $1 AND user_id = $2
 `
@@ -226,7 +240,7 @@ func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]S
 	return items, nil
 }
 
-const rotateSession = `-- name: RotateSession :exec
+const rotateSession = `-- name: RotateSession :execrows
 UPDATE sessions SET token_hash = $3 WHERE bucket = $1 AND id = $2
 `
 
@@ -236,9 +250,12 @@ type RotateSessionParams struct {
 	TokenHash []byte
 }
 
-func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) error {
-	_, err := q.db.Exec(ctx, rotateSession, arg.Bucket, arg.ID, arg.TokenHash)
-	return err
+func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) (int64, error) {
+	result, err := q.db.Exec(ctx, rotateSession, arg.Bucket, arg.ID, arg.TokenHash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const touchSession = `-- name: TouchSession :exec

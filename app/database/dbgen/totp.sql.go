@@ -13,23 +13,17 @@ import (
 )
 
 const confirmTOTP = `-- name: ConfirmTOTP :exec
-UPDATE totp SET confirmed_at = $3, last_step = $4 WHERE bucket = $1 AND user_id = $2
+UPDATE totp SET confirmed_at = $3::timestamptz WHERE bucket = $1 AND user_id = $2
 `
 
 type ConfirmTOTPParams struct {
 	Bucket      int16
 	UserID      uuid.UUID
-	ConfirmedAt *time.Time
-	LastStep    int64
+	ConfirmedAt time.Time
 }
 
 func (q *Queries) ConfirmTOTP(ctx context.Context, arg ConfirmTOTPParams) error {
-	_, err := q.db.Exec(ctx, confirmTOTP,
-		arg.Bucket,
-		arg.UserID,
-		arg.ConfirmedAt,
-		arg.LastStep,
-	)
+	_, err := q.db.Exec(ctx, confirmTOTP, arg.Bucket, arg.UserID, arg.ConfirmedAt)
 	return err
 }
 
@@ -110,7 +104,7 @@ func (q *Queries) LockTOTP(ctx context.Context, arg LockTOTPParams) (Totp, error
 	return i, err
 }
 
-const putPendingTOTP = `-- name: PutPendingTOTP :exec
+const putPendingTOTP = `-- name: PutPendingTOTP :execrows
 INSERT INTO totp (bucket, user_id, secret_encrypted) VALUES ($1, $2, $3)
 ON CONFLICT (bucket, user_id) DO UPDATE SET secret_encrypted = excluded.secret_encrypted, last_step = 0
 WHERE totp.confirmed_at IS NULL
@@ -123,20 +117,23 @@ type PutPendingTOTPParams struct {
 }
 
 // Starts anew as long as the user has not confirmed; a confirmed one must be removed first.
-func (q *Queries) PutPendingTOTP(ctx context.Context, arg PutPendingTOTPParams) error {
-	_, err := q.db.Exec(ctx, putPendingTOTP, arg.Bucket, arg.UserID, arg.SecretEncrypted)
-	return err
+func (q *Queries) PutPendingTOTP(ctx context.Context, arg PutPendingTOTPParams) (int64, error) {
+	result, err := q.db.Exec(ctx, putPendingTOTP, arg.Bucket, arg.UserID, arg.SecretEncrypted)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const useRecoveryCode = `-- name: UseRecoveryCode :execrows
-UPDATE recovery_codes SET used_at = $4 WHERE bucket = $1 AND user_id = $2 AND code_hash = $3 AND used_at IS NULL
+UPDATE recovery_codes SET used_at = $4::timestamptz WHERE bucket = $1 AND user_id = $2 AND code_hash = $3 AND used_at IS NULL
 `
 
 type UseRecoveryCodeParams struct {
 	Bucket   int16
 	UserID   uuid.UUID
 	CodeHash []byte
-	UsedAt   *time.Time
+	UsedAt   time.Time
 }
 
 func (q *Queries) UseRecoveryCode(ctx context.Context, arg UseRecoveryCodeParams) (int64, error) {
@@ -152,8 +149,8 @@ func (q *Queries) UseRecoveryCode(ctx context.Context, arg UseRecoveryCodeParams
 	return result.RowsAffected(), nil
 }
 
-const useTOTPStep = `-- name: UseTOTPStep :execrows
-UPDATE totp SET last_step = $3 WHERE bucket = $1 AND user_id = $2 AND last_step < $3
+const useTOTPStep = `-- name: UseTOTPStep :exec
+UPDATE totp SET last_step = $3 WHERE bucket = $1 AND user_id = $2
 `
 
 type UseTOTPStepParams struct {
@@ -162,11 +159,8 @@ type UseTOTPStepParams struct {
 	LastStep int64
 }
 
-// Refuses a code whose time step, or a later one, was already used.
-func (q *Queries) UseTOTPStep(ctx context.Context, arg UseTOTPStepParams) (int64, error) {
-	result, err := q.db.Exec(ctx, useTOTPStep, arg.Bucket, arg.UserID, arg.LastStep)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// The row is locked and the step was compared: no code of this step or of an older one works again.
+func (q *Queries) UseTOTPStep(ctx context.Context, arg UseTOTPStepParams) error {
+	_, err := q.db.Exec(ctx, useTOTPStep, arg.Bucket, arg.UserID, arg.LastStep)
+	return err
 }

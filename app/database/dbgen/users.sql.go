@@ -124,25 +124,20 @@ func (q *Queries) FindBucket(ctx context.Context, userID uuid.UUID) (int16, erro
 	return bucket, err
 }
 
-const findUserByEmail = `-- name: FindUserByEmail :one
-SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id WHERE d.email = $1
+const findDirectoryEntry = `-- name: FindDirectoryEntry :one
+SELECT email, user_id, bucket, home_region, created_at FROM directory WHERE email = $1
 `
 
 // The only way from an e-mail address to a user: the directory says where the user's rows are.
-func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	row := q.db.QueryRow(ctx, findUserByEmail, email)
-	var i User
+func (q *Queries) FindDirectoryEntry(ctx context.Context, email string) (Directory, error) {
+	row := q.db.QueryRow(ctx, findDirectoryEntry, email)
+	var i Directory
 	err := row.Scan(
-		&i.Bucket,
-		&i.ID,
 		&i.Email,
-		&i.Name,
-		&i.PasswordHash,
-		&i.Role,
-		&i.Status,
-		&i.Version,
+		&i.UserID,
+		&i.Bucket,
+		&i.HomeRegion,
 		&i.CreatedAt,
-		&i.UpdatedAt,
 	)
 	return i, err
 }
@@ -175,7 +170,10 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT bucket, id, email, name, password_hash, role, status, version, created_at, updated_at FROM users WHERE id < $1::uuid ORDER BY id DESC LIMIT $2
+SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, EXISTS (
+    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+) AS has_totp
+FROM users u WHERE u.id < $1::uuid ORDER BY u.id DESC LIMIT $2
 `
 
 type ListUsersParams struct {
@@ -183,27 +181,33 @@ type ListUsersParams struct {
 	RowLimit int32
 }
 
+type ListUsersRow struct {
+	User    User
+	HasTotp bool
+}
+
 // The administrator's list: newest first, from before the given id.
-func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error) {
+func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]ListUsersRow, error) {
 	rows, err := q.db.Query(ctx, listUsers, arg.Before, arg.RowLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []User{}
+	items := []ListUsersRow{}
 	for rows.Next() {
-		var i User
+		var i ListUsersRow
 		if err := rows.Scan(
-			&i.Bucket,
-			&i.ID,
-			&i.Email,
-			&i.Name,
-			&i.PasswordHash,
-			&i.Role,
-			&i.Status,
-			&i.Version,
-			&i.CreatedAt,
-			&i.UpdatedAt,
+			&i.User.Bucket,
+			&i.User.ID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.PasswordHash,
+			&i.User.Role,
+			&i.User.Status,
+			&i.User.Version,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.HasTotp,
 		); err != nil {
 			return nil, err
 		}
@@ -253,7 +257,10 @@ func (q *Queries) LockUser(ctx context.Context, arg LockUserParams) (User, error
 }
 
 const searchUsers = `-- name: SearchUsers :many
-SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
+SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, EXISTS (
+    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+) AS has_totp
+FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
 WHERE d.email ~>=~ $1::text AND d.email ~<~ $2::text AND d.email ~>~ $3::text
 ORDER BY d.email USING ~<~ LIMIT $4
 `
@@ -265,8 +272,13 @@ type SearchUsersParams struct {
 	RowLimit int32
 }
 
+type SearchUsersRow struct {
+	User    User
+	HasTotp bool
+}
+
 // Users whose e-mail address starts with the given text, by address; text_pattern_ops serves the range.
-func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]User, error) {
+func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]SearchUsersRow, error) {
 	rows, err := q.db.Query(ctx, searchUsers,
 		arg.Low,
 		arg.High,
@@ -277,20 +289,21 @@ func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]Use
 		return nil, err
 	}
 	defer rows.Close()
-	items := []User{}
+	items := []SearchUsersRow{}
 	for rows.Next() {
-		var i User
+		var i SearchUsersRow
 		if err := rows.Scan(
-			&i.Bucket,
-			&i.ID,
-			&i.Email,
-			&i.Name,
-			&i.PasswordHash,
-			&i.Role,
-			&i.Status,
-			&i.Version,
-			&i.CreatedAt,
-			&i.UpdatedAt,
+			&i.User.Bucket,
+			&i.User.ID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.PasswordHash,
+			&i.User.Role,
+			&i.User.Status,
+			&i.User.Version,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.HasTotp,
 		); err != nil {
 			return nil, err
 		}
@@ -340,7 +353,7 @@ func (q *Queries) UpdateUserName(ctx context.Context, arg UpdateUserNameParams) 
 	return i, err
 }
 
-const updateUserPassword = `-- name: UpdateUserPassword :exec
+const updateUserPassword = `-- name: UpdateUserPassword :execrows
 UPDATE users SET password_hash = $3, version = version + 1, updated_at = $4 WHERE bucket = $1 AND id = $2
 `
 
@@ -351,14 +364,17 @@ type UpdateUserPasswordParams struct {
 	UpdatedAt    time.Time
 }
 
-func (q *Queries) UpdateUserPassword(ctx context.Context, arg UpdateUserPasswordParams) error {
-	_, err := q.db.Exec(ctx, updateUserPassword,
+func (q *Queries) UpdateUserPassword(ctx context.Context, arg UpdateUserPasswordParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updateUserPassword,
 		arg.Bucket,
 		arg.ID,
 		arg.PasswordHash,
 		arg.UpdatedAt,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const updateUserRoleAndStatus = `-- name: UpdateUserRoleAndStatus :one

@@ -10,7 +10,7 @@ WHERE s.bucket = $1 AND s.token_hash = $2;
 -- name: TouchSession :exec
 UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at < sqlc.arg(seen_before);
 
--- name: RotateSession :exec
+-- name: RotateSession :execrows
 UPDATE sessions SET token_hash = $3 WHERE bucket = $1 AND id = $2;
 
 -- name: ListSessions :many
@@ -21,6 +21,9 @@ ORDER BY id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: DeleteSession :execrows
 DELETE FROM sessions WHERE bucket = $1 AND user_id = $2 AND id = $3;
+
+-- name: DeleteSessionByToken :exec
+DELETE FROM sessions WHERE bucket = $1 AND token_hash = $2;
 
 -- name: DeleteSessions :execrows
 DELETE FROM sessions WHERE bucket = $1 AND user_id = $2;

@@ -4,9 +4,9 @@ INSERT INTO directory (email, user_id, bucket) VALUES ($1, $2, $3);
 -- name: CreateUser :one
 INSERT INTO users (bucket, id, email, name, password_hash, role) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *;
 
--- name: FindUserByEmail :one
+-- name: FindDirectoryEntry :one
 -- The only way from an e-mail address to a user: the directory says where the user's rows are.
-SELECT u.* FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id WHERE d.email = $1;
+SELECT * FROM directory WHERE email = $1;
 
 -- name: GetUser :one
 SELECT * FROM users WHERE bucket = $1 AND id = $2;
@@ -29,7 +29,7 @@ UPDATE users SET name = $3, version = version + 1, updated_at = $4
 WHERE bucket = $1 AND id = $2 AND (sqlc.arg(expected_version)::bigint = 0 OR version = sqlc.arg(expected_version))
 RETURNING *;
 
--- name: UpdateUserPassword :exec
+-- name: UpdateUserPassword :execrows
 UPDATE users SET password_hash = $3, version = version + 1, updated_at = $4 WHERE bucket = $1 AND id = $2;
 
 -- name: UpdateUserRoleAndStatus :one
@@ -47,10 +47,16 @@ SELECT bucket FROM directory WHERE user_id = $1;
 
 -- name: ListUsers :many
 -- The administrator's list: newest first, from before the given id.
-SELECT * FROM users WHERE id < sqlc.arg(before)::uuid ORDER BY id DESC LIMIT sqlc.arg(row_limit);
+SELECT sqlc.embed(u), EXISTS (
+    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+) AS has_totp
+FROM users u WHERE u.id < sqlc.arg(before)::uuid ORDER BY u.id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: SearchUsers :many
 -- Users whose e-mail address starts with the given text, by address; text_pattern_ops serves the range.
-SELECT u.* FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
+SELECT sqlc.embed(u), EXISTS (
+    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
+) AS has_totp
+FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
 WHERE d.email ~>=~ sqlc.arg(low)::text AND d.email ~<~ sqlc.arg(high)::text AND d.email ~>~ sqlc.arg(after)::text
 ORDER BY d.email USING ~<~ LIMIT sqlc.arg(row_limit);
