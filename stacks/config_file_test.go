@@ -90,12 +90,12 @@ func TestReadFileNamesTheFile(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(path, []byte("config:\n  rad-panel:tier:\n  mvp: a\n"), 0o600))
 	_, err = stacks.ReadFile(path)
-	assert.EqualError(t, err, path+": line 2: rad-panel:tier: it has no value: give it one or remove the line\n"+
+	require.EqualError(t, err, path+": line 2: rad-panel:tier: it has no value: give it one or remove the line\n"+
 		path+`: line 3: key "mvp" has no namespace: write rad-panel:mvp`)
 
 	require.NoError(t, os.WriteFile(path, []byte("config: [\n"), 0o600))
 	_, err = stacks.ReadFile(path)
-	assert.EqualError(t, err, path+": yaml: line 1: did not find expected node content")
+	require.EqualError(t, err, path+": yaml: line 1: did not find expected node content")
 
 	require.NoError(t, os.WriteFile(path, []byte("config:\n  rad-panel:tier: tier1\n"), 0o600))
 	config, err := stacks.ReadFile(path)

@@ -1,10 +1,8 @@
 package stacks_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +137,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"idle over the default absolute", "mvp", "sessionIdleTimeout", "720h", `rad-panel:sessionIdleTimeout: "720h": it must be less than rad-panel:sessionAbsoluteTimeout (720h)`},
 		{"absolute under the default idle", "mvp", "sessionAbsoluteTimeout", "10m", `rad-panel:sessionAbsoluteTimeout: "10m": it must be more than rad-panel:sessionIdleTimeout (168h)`},
 		{"port of a word", "local-mvp", "httpPort", "http", `rad-panel:httpPort: "http": not a port: ` + badPort},
-		{"privileged port", "local-mvp", "httpPort", "80", `rad-panel:httpPort: "80": too small: ` + badPort},
+		{"privileged port", "local-mvp", "httpPort", "1023", `rad-panel:httpPort: "1023": too small: ` + badPort},
 		{"port too large", "local-mvp", "httpPort", "65536", `rad-panel:httpPort: "65536": too large: ` + badPort},
 		{"port on AWS", "mvp", "httpPort", "8080", `rad-panel:httpPort: "8080": it has no effect on target aws, only on local: remove it`},
 		{"URL for domain", "mvp", "domain", "https://panel.example.com", `rad-panel:domain: "https://panel.example.com": not a full host name: ` + badDomain},
@@ -173,7 +171,7 @@ func TestLoadRefuses(t *testing.T) {
 func TestLoadShortensLongValues(t *testing.T) {
 	t.Parallel()
 	_, err := stacks.Load("mvp", map[string]string{"logLevel": strings.Repeat("x", 1000)})
-	assert.EqualError(t, err, `rad-panel:logLevel: "`+strings.Repeat("x", 80)+`…": no such value: allowed is debug, info, warn, error`)
+	require.EqualError(t, err, `rad-panel:logLevel: "`+strings.Repeat("x", 80)+`…": no such value: allowed is debug, info, warn, error`)
 	_, err = stacks.Load("mvp", map[string]string{strings.Repeat("x", 1000): ""})
 	require.Error(t, err)
 	assert.Less(t, len(err.Error()), 400)
@@ -183,7 +181,7 @@ func TestLoadNeedsATier(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"staging", "local-demo", "tier5", "mvp_2"} {
 		_, err := stacks.Load(name, nil)
-		assert.EqualError(t, err, `rad-panel:tier: not set: the stack's name "`+name+`" does not tell its tier: allowed is mvp, tier1, tier2, tier3, tier4`)
+		require.EqualError(t, err, `rad-panel:tier: not set: the stack's name "`+name+`" does not tell its tier: allowed is mvp, tier1, tier2, tier3, tier4`)
 	}
 }
 
@@ -225,13 +223,13 @@ func TestLoadTellsEveryMistakeInOrder(t *testing.T) {
 func TestLoadUnknownTargetIsOneMistake(t *testing.T) {
 	t.Parallel()
 	_, err := stacks.Load("staging", map[string]string{"tier": "mvp", "target": "moon", "httpPort": "8080", "region": "us-east-1"})
-	assert.EqualError(t, err, `rad-panel:target: "moon": allowed is aws, local`)
+	require.EqualError(t, err, `rad-panel:target: "moon": allowed is aws, local`)
 }
 
 func joined(t *testing.T, err error) []error {
 	t.Helper()
 	var many interface{ Unwrap() []error }
-	require.True(t, errors.As(err, &many), "%v", err)
+	require.ErrorAs(t, err, &many)
 	return many.Unwrap()
 }
 
@@ -281,7 +279,7 @@ func TestStackFiles(t *testing.T) {
 	for _, entry := range entries {
 		name := entry.Name()
 		if strings.HasPrefix(name, "Pulumi.") && name != "Pulumi.yaml" && strings.HasSuffix(name, ".yaml") {
-			assert.True(t, slices.Contains(want, name), "%s is no stack of the plan", name)
+			assert.Contains(t, want, name, "no stack of the plan")
 		}
 	}
 }

@@ -68,9 +68,9 @@ func checkLoad(t *testing.T, name string, config map[string]string) {
 		var nameError *stacks.NameError
 		switch {
 		case errors.As(e, &keyError):
-			assert.True(t, strings.HasPrefix(e.Error(), "rad-panel:"), e)
+			assert.True(t, strings.HasPrefix(e.Error(), "rad-panel:"), e.Error())
 			if hasKey(keyError.Key, stacks.AWS) || hasKey(keyError.Key, stacks.Local) {
-				assert.True(t, strings.HasPrefix(e.Error(), "rad-panel:"+keyError.Key+": "), e)
+				assert.True(t, strings.HasPrefix(e.Error(), "rad-panel:"+keyError.Key+": "), e.Error())
 			}
 		case errors.As(e, &nameError):
 			assert.Equal(t, name, nameError.Name)

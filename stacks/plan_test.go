@@ -120,20 +120,23 @@ func TestPlanTriggers(t *testing.T) {
 			{"High availability requirements", stacks.ErrorBudgetSpent, stacks.OfHundred, 0},
 		},
 	} {
-		got := tier(t, name).Triggers
-		require.Len(t, got, len(want), name)
-		for i, w := range want {
-			assert.Equal(t, w.words, got[i].Words)
-			assert.Equal(t, w.metric, got[i].Metric, w.words)
-			assert.Equal(t, w.unit, got[i].Metric.Definition().Unit, w.words)
-			assert.Equal(t, stacks.Above, got[i].Comparison, w.words)
-			if w.threshold == 0 {
-				assert.Equal(t, stacks.Derived, got[i].Source, w.words)
-				continue
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			got := tier(t, name).Triggers
+			require.Len(t, got, len(want))
+			for i, w := range want {
+				assert.Equal(t, w.words, got[i].Words)
+				assert.Equal(t, w.metric, got[i].Metric, w.words)
+				assert.Equal(t, w.unit, got[i].Metric.Definition().Unit, w.words)
+				assert.Equal(t, stacks.Above, got[i].Comparison, w.words)
+				if w.threshold == 0 {
+					assert.Equal(t, stacks.Derived, got[i].Source, w.words)
+					continue
+				}
+				assert.Equal(t, stacks.Stated, got[i].Source, w.words)
+				assert.InDelta(t, w.threshold, got[i].Threshold, 0, w.words)
 			}
-			assert.Equal(t, stacks.Stated, got[i].Source, w.words)
-			assert.InDelta(t, w.threshold, got[i].Threshold, 0, w.words)
-		}
+		})
 	}
 }
 
@@ -169,7 +172,10 @@ func TestPlanActions(t *testing.T) {
 			"Managed services (RDS, ElastiCache)",
 		},
 	} {
-		assert.Equal(t, want, wordsOf(tier(t, name).Actions), name)
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, want, wordsOf(tier(t, name).Actions))
+		})
 	}
 
 	// The numbers that actions carry.
@@ -196,9 +202,12 @@ func TestPlanDatabaseScaling(t *testing.T) {
 		"tier3": {stacks.Horizontal, horizontal},
 		"tier4": {stacks.Horizontal, horizontal},
 	} {
-		got := tier(t, name).DatabaseScaling
-		assert.Equal(t, want.direction, got.Direction, name)
-		assert.Equal(t, want.measures, wordsOf(got.Measures), name)
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			got := tier(t, name).DatabaseScaling
+			assert.Equal(t, want.direction, got.Direction)
+			assert.Equal(t, want.measures, wordsOf(got.Measures))
+		})
 	}
 }
 
@@ -210,7 +219,10 @@ func TestPlanMonitoring(t *testing.T) {
 	for name, want := range map[stacks.Tier][]stacks.Capability{
 		"mvp": mvp, "tier1": tier1, "tier2": tier1, "tier3": tier3, "tier4": tier3,
 	} {
-		assert.Equal(t, want, tier(t, name).Blueprint.Monitoring.Level.Capabilities(), name)
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, want, tier(t, name).Blueprint.Monitoring.Level.Capabilities())
+		})
 	}
 }
 
@@ -223,14 +235,24 @@ func TestPlanDerivedFigures(t *testing.T) {
 		"tier3": {ConcurrentUsers: 10000, RequestsPerSecond: 5000, DatabaseConnections: 160, Storage: 2000 << 30},
 		"tier4": {ConcurrentUsers: 50000, RequestsPerSecond: 25000, DatabaseConnections: 320, Storage: 10000 << 30},
 	} {
-		assert.Equal(t, want, tier(t, name).Capacity, name)
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, want, tier(t, name).Capacity)
+		})
 	}
+}
+
+func TestPlanBudgetAddsUp(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[stacks.Tier]string{
 		"mvp": "$20-30/month", "tier1": "$40-60/month", "tier2": "$90-140/month", "tier3": "$290-640/month", "tier4": "$1,000-5,000/month",
 	} {
-		budget, err := stacks.Plan().Budget(name)
-		require.NoError(t, err)
-		assert.Equal(t, want, budget.String(), name)
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			budget, err := stacks.Plan().Budget(name)
+			require.NoError(t, err)
+			assert.Equal(t, want, budget.String())
+		})
 	}
 }
 
