@@ -160,6 +160,7 @@ func messageLines(message Message, style Style) []string {
 	return strings.Split(text, "\n")
 }
 
+// summaryLines leaves the errors out: the command writes them to stderr.
 func summaryLines(summary Summary, style Style) []string {
 	head := fmt.Sprintf("%s %s: %s in %s", summary.Command, summary.Stack, describe(summary.Command, summary.Changes), summary.Elapsed)
 	switch summary.Result {
@@ -171,14 +172,6 @@ func summaryLines(summary Summary, style Style) []string {
 		head = style.Yellow(fmt.Sprintf("%s %s was canceled after %s", summary.Command, summary.Stack, summary.Elapsed))
 	}
 	result := []string{head}
-	for _, problem := range summary.Errors {
-		for i, line := range strings.Split(problem, "\n") {
-			if i == 0 {
-				line = "error: " + line
-			}
-			result = append(result, "  "+style.Red(line))
-		}
-	}
 	width := 0
 	names := make([]string, 0, len(summary.Outputs))
 	for name := range summary.Outputs {

@@ -12,8 +12,8 @@ import (
 // liveLines is the most lines of the live part: fewer than any terminal has, as the cursor cannot go back above its top.
 const liveLines = 12
 
-// frameInterval is how often the live part of a terminal is drawn.
-const frameInterval = 100 * time.Millisecond
+// FrameInterval is how often the live part of a terminal is to be drawn.
+const FrameInterval = 100 * time.Millisecond
 
 // Terminal draws live: what is over scrolls up as lines, what runs stays below with its elapsed time.
 type Terminal struct {
@@ -39,21 +39,20 @@ type running struct {
 	note  string
 }
 
-// NewTerminal gives a renderer for a terminal. Width is asked at each frame, as windows change their size.
-func NewTerminal(out io.Writer, style Style, width func() int, now func() time.Time) *Terminal {
+// NewTerminal gives a renderer for a terminal that draws a frame at each tick, besides one at each event. Width is
+// asked at each frame, as windows change their size.
+func NewTerminal(out io.Writer, style Style, width func() int, now func() time.Time, ticks <-chan time.Time) *Terminal {
 	t := &Terminal{out: out, style: style, width: width, now: now, done: make(chan struct{})}
-	t.ended.Go(t.animate)
+	t.ended.Go(func() { t.animate(ticks) })
 	return t
 }
 
-func (t *Terminal) animate() {
-	ticker := time.NewTicker(frameInterval)
-	defer ticker.Stop()
+func (t *Terminal) animate(ticks <-chan time.Time) {
 	for {
 		select {
 		case <-t.done:
 			return
-		case <-ticker.C:
+		case <-ticks:
 			t.mutex.Lock()
 			t.frame++
 			if len(t.running) > 0 || t.activity != nil {

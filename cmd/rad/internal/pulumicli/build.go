@@ -125,7 +125,7 @@ func (f Finder) compile(ctx context.Context, goCommand, output string, start tim
 	}
 	defer func() { _ = read.Close() }()
 	ldflags := "-s -w -X " + versionVariable + "=v" + PinnedVersion
-	cmd := exec.CommandContext(ctx, goCommand, "build", "-v", "-ldflags", ldflags, "-o", output, pulumiPackage) //nolint:gosec // go from PATH.
+	cmd := exec.CommandContext(ctx, goCommand, "build", "-v", "-trimpath", "-ldflags", ldflags, "-o", output, pulumiPackage) //nolint:gosec // go from PATH.
 	cmd.Dir = f.ToolsFolder
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off")
 	cmd.Stdout, cmd.Stderr = write, write
