@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
+
+	"github.com/radpanel/radpanel/app/database"
 )
 
 // readyTimeout bounds the look at the database, so that a probe gets its answer before it gives up itself.
@@ -26,7 +29,8 @@ func (a *API) serveReady(w http.ResponseWriter, r *http.Request) {
 	default:
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
-		if err := a.DB.Ping(ctx); err != nil {
+		// A full pool is load, which is shed request by request; to take the instance out would only move it.
+		if err := a.DB.Ping(ctx); err != nil && !errors.Is(err, database.ErrPoolExhausted) {
 			a.Log.WarnContext(ctx, "not ready: the database does not answer", "error", err)
 			writeText(w, http.StatusServiceUnavailable, "the database does not answer")
 			return

@@ -35,6 +35,10 @@ func (a *API) observe(next http.Handler) http.Handler {
 		if isOperation(r) {
 			w.Header().Set("Cache-Control", "no-store")
 		}
+		if a.draining.Load() {
+			// Whoever keeps this connection must not send another request on it just when it closes.
+			w.Header().Set("Connection", "close")
+		}
 		recorder := &statusRecorder{ResponseWriter: w}
 		// Deferred: an aborted answer leaves by a panic, and must be counted too.
 		defer func() {

@@ -5,7 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/radpanel/radpanel/app/config"
 )
+
+// OpenAPI returns the document without a running service.
+func OpenAPI() ([]byte, error) {
+	a, err := New(Deps{Config: config.Config{MaxInFlight: 1}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Document(), nil
+}
 
 // Document returns the OpenAPI 3.1 document of all operations, as it is served and as it is kept in openapi.json.
 func (a *API) Document() []byte { return a.document }

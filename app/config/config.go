@@ -53,6 +53,9 @@ type Config struct {
 	SignInsPerAddress int `env:"RAD_SIGN_INS_PER_ADDRESS" envDefault:"60"`
 	// SignUpsPerAddress is how many sign-ups an hour are tried from one network address.
 	SignUpsPerAddress int `env:"RAD_SIGN_UPS_PER_ADDRESS" envDefault:"30"`
+	// DrainDelay is how long, after SIGTERM, requests are still accepted while /readyz already says 503, so that a
+	// balancer has stopped sending them when the listener closes.
+	DrainDelay time.Duration `env:"RAD_DRAIN_DELAY" envDefault:"1s"`
 	// DrainTimeout is how long accepted requests may take to finish after SIGTERM.
 	DrainTimeout time.Duration `env:"RAD_DRAIN_TIMEOUT" envDefault:"20s"`
 }

@@ -37,6 +37,7 @@ func valid() config.Config {
 		SignInsPerEmail:        7,
 		SignInsPerAddress:      70,
 		SignUpsPerAddress:      9,
+		DrainDelay:             0,
 		DrainTimeout:           5 * time.Second,
 	}
 }

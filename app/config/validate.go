@@ -56,6 +56,7 @@ func (c Config) check() []problem {
 	v.between("RAD_SIGN_INS_PER_EMAIL", int64(c.SignInsPerEmail), 1, 1_000_000)
 	v.between("RAD_SIGN_INS_PER_ADDRESS", int64(c.SignInsPerAddress), 1, 1_000_000)
 	v.between("RAD_SIGN_UPS_PER_ADDRESS", int64(c.SignUpsPerAddress), 1, 1_000_000)
+	v.duration("RAD_DRAIN_DELAY", c.DrainDelay, 0, time.Minute)
 	v.duration("RAD_DRAIN_TIMEOUT", c.DrainTimeout, time.Second, 10*time.Minute)
 	return v.problems
 }

@@ -92,7 +92,7 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%w: all %d connections stayed in use for %s", ErrBusy, db.pool.Config().MaxConns, db.wait)
+		return nil, fmt.Errorf("%w (%d of them, for %s)", ErrPoolExhausted, db.pool.Stat().MaxConns(), db.wait)
 	}
 	return nil, mapError(err)
 }

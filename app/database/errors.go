@@ -25,6 +25,8 @@ var (
 	ErrInvalid = errors.New("value refused by the database")
 	// ErrBusy: no connection was free in time, or the database cannot be reached. Worth another try soon.
 	ErrBusy = errors.New("database busy")
+	// ErrPoolExhausted is the ErrBusy of a pool whose connections all stayed in use.
+	ErrPoolExhausted = fmt.Errorf("%w: all connections stayed in use", ErrBusy)
 )
 
 // ConflictError is an ErrConflict with the name of the constraint, such as "directory_pkey".
@@ -42,13 +44,16 @@ func mapError(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrNotFound
 	}
+	var connectErr *pgconn.ConnectError
+	if errors.As(err, &connectErr) { // Whatever the reason, also a refused password: no statement was run.
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		return mapPostgresError(pgErr)
 	}
-	var connectErr *pgconn.ConnectError
 	var netErr net.Error
-	if errors.As(err, &connectErr) || errors.As(err, &netErr) || pgconn.SafeToRetry(err) || lostConnection(err) {
+	if errors.As(err, &netErr) || pgconn.SafeToRetry(err) || lostConnection(err) {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return err

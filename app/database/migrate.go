@@ -26,7 +26,7 @@ const migrationLock = 7_238_174_201
 // lockAttempts is how often, once a second, the lock is tried before the start fails.
 const lockAttempts = 300
 
-// Migrate brings the schema to the newest version. It needs a session of its own as the owner of the schema, so url
+// Migrate brings the schema to the newest version. It fails with ErrBusy while the database cannot be reached. It needs a session of its own as the owner of the schema, so url
 // must lead to PostgreSQL itself, not to a pooler.
 func Migrate(ctx context.Context, url config.Secret) error {
 	cfg, err := pgx.ParseConfig(url.Reveal())
@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, url config.Secret) error {
 func migrate(ctx context.Context, db *sql.DB) error {
 	// Told apart from a migration that fails: a database that is not there yet is worth another try.
 	if err := db.PingContext(ctx); err != nil {
-		return mapError(err)
+		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
