@@ -11,9 +11,9 @@ import (
 	"github.com/radpanel/radpanel/stacks"
 )
 
-// FuzzLoad holds for any stack file under any name: nothing panics; what is refused is refused with a reason that
+// FuzzFile holds for any stack file under any name: nothing panics; what is refused is refused with a reason that
 // names the key; what is accepted is within the documented bounds.
-func FuzzLoad(f *testing.F) {
+func FuzzFile(f *testing.F) {
 	for _, name := range []string{"mvp", "local-tier1", "tier2-staging", "staging", ""} {
 		for _, content := range []string{
 			"",
@@ -38,8 +38,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzLoadValue goes past YAML: any value of any key, as `pulumi config set` may give it.
-func FuzzLoadValue(f *testing.F) {
+// FuzzValue goes past YAML: any value of any key, as `pulumi config set` may give it.
+func FuzzValue(f *testing.F) {
 	for _, key := range stacks.Keys() {
 		for _, name := range []string{"tier1", "local-mvp", "staging"} {
 			f.Add(name, key.Name, key.Default, "mvp")
