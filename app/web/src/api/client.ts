@@ -1,0 +1,58 @@
+import createClient, { type FetchResponse, type MaybeOptionalInit } from "openapi-fetch";
+import { problemOf, RequestError } from "./problem.ts";
+import { isRepeatable, persist, retryAfter } from "./retry.ts";
+import type { paths } from "./schema.d.ts";
+import { surroundings } from "./surroundings.ts";
+
+/** Requests that ask for no session: they make one, end one, or ask whether there is one. */
+const withoutSession = new Set([
+	"POST /api/v1/users",
+	"POST /api/v1/sessions",
+	"GET /api/v1/session",
+	"DELETE /api/v1/session",
+]);
+
+async function send(request: Request): Promise<Response> {
+	return persist(
+		// The request itself stays unused, so that it can be sent again with its body.
+		() => fetch(request.clone()),
+		{
+			repeatable: isRepeatable(request.method, request.headers),
+			needsSession: !withoutSession.has(`${request.method} ${new URL(request.url).pathname}`),
+			signal: request.signal,
+		},
+		surroundings,
+	);
+}
+
+/** The service, typed by its OpenAPI document. Answers other than 2xx have to pass through {@link take}. */
+export const service = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin", fetch: send });
+
+export type { MaybeOptionalInit };
+
+/** The body of an answer, or a RequestError that says why there is none. */
+// biome-ignore lint/suspicious/noExplicitAny: the bounds of openapi-fetch's own type.
+export async function take<T extends Record<string | number, any>, O, M extends `${string}/${string}`>(
+	answer: Promise<FetchResponse<T, O, M>>,
+): Promise<NonNullable<FetchResponse<T, O, M>["data"]>> {
+	let got: FetchResponse<T, O, M>;
+	try {
+		got = await answer;
+	} catch (error) {
+		if (error instanceof DOMException && error.name === "AbortError") throw error;
+		throw new RequestError(0, { title: "No answer", status: 0 });
+	}
+	if (got.response.ok) return got.data as NonNullable<FetchResponse<T, O, M>["data"]>;
+	throw refusal(got.response.status, got.response.headers, got.error);
+}
+
+/** The error for an answer that is not 2xx. */
+export function refusal(status: number, headers: { get(name: string): string | null }, body: unknown): RequestError {
+	const wait = retryAfter(headers.get("Retry-After"), Date.now());
+	return new RequestError(status, problemOf(body, status), wait === undefined ? undefined : Math.ceil(wait / 1_000));
+}
+
+/** The value of If-Match for a version that was read. */
+export function ifMatch(version: number): string {
+	return `"${version}"`;
+}

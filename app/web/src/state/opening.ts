@@ -1,0 +1,42 @@
+import { signal } from "@preact/signals";
+import { service, take } from "../api/client.ts";
+import { RequestError } from "../api/problem.ts";
+import type { User } from "../api/types.ts";
+import { reconnections } from "./connection.ts";
+import { signedIn, signedOut } from "./session.ts";
+
+declare global {
+	interface Window {
+		/** The question who is signed in, asked by boot.js; absent when nobody was. */
+		radSession?: Promise<Response>;
+	}
+}
+
+/** Why it is not known who is signed in. */
+export const openingError = signal<RequestError | null>(null);
+
+/** Finds out who is signed in: by the request that boot.js has sent, or by one of its own when that failed. */
+export async function openSession(): Promise<void> {
+	openingError.value = null;
+	const early = window.radSession;
+	delete window.radSession;
+	try {
+		const answer = await early?.catch(() => undefined);
+		if (answer?.status === 401 || (early === undefined && !opened)) return signedOut();
+		if (answer?.ok) return signedIn(((await answer.json()) as { user: User }).user);
+		const { user } = await take(service.GET("/api/v1/session"));
+		signedIn(user);
+	} catch (error) {
+		if (!(error instanceof RequestError)) throw error;
+		if (error.fault === "signed-out") return signedOut();
+		openingError.value = error;
+	} finally {
+		opened = true;
+	}
+}
+
+let opened = false;
+
+reconnections.subscribe((count) => {
+	if (count > 0 && openingError.peek()) void openSession();
+});

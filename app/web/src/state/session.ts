@@ -1,0 +1,77 @@
+import { batch, computed, signal } from "@preact/signals";
+import type { User } from "../api/types.ts";
+import { browserStore } from "./storage.ts";
+
+/** "unknown" until the service has said who is signed in. */
+export type Standing = "unknown" | "signed-in" | "signed-out";
+
+const key = "rad.user";
+
+export const standing = signal<Standing>("unknown");
+/** Who is signed in. It stays set while an expired session is being renewed, so that the page stays as it is. */
+export const user = signal<User | null>(null);
+export const isAdmin = computed(() => user.value?.role === "admin");
+
+/** The renewal that is being asked for; null when none is. */
+export const renewal = signal<{ email: string } | null>(null);
+
+let pending: { promise: Promise<boolean>; settle: (renewed: boolean) => void } | null = null;
+const onSignOut = new Set<() => void>();
+
+/** Calls forget whenever a session ends: whatever was kept of its user must go. */
+export function whenSignedOut(forget: () => void): void {
+	onSignOut.add(forget);
+}
+
+export function signedIn(who: User): void {
+	batch(() => {
+		if (user.value && user.value.id !== who.id) forgetAll();
+		user.value = who;
+		standing.value = "signed-in";
+	});
+	browserStore.set(key, who.id);
+	settle(true);
+}
+
+export function signedOut(): void {
+	batch(() => {
+		user.value = null;
+		standing.value = "signed-out";
+		forgetAll();
+	});
+	browserStore.set(key, null);
+	settle(false);
+}
+
+/**
+ * Asks the person to sign in again, over the page as it stands. All requests that wait share one question. False when
+ * they would rather leave, or when nobody was signed in.
+ */
+export function signInAgain(): Promise<boolean> {
+	const who = user.value;
+	if (!who) return Promise.resolve(false);
+	if (!pending) {
+		let settleIt: (renewed: boolean) => void = () => undefined;
+		const promise = new Promise<boolean>((resolve) => {
+			settleIt = resolve;
+		});
+		pending = { promise, settle: settleIt };
+		renewal.value = { email: who.email };
+	}
+	return pending.promise;
+}
+
+function settle(renewed: boolean): void {
+	renewal.value = null;
+	pending?.settle(renewed);
+	pending = null;
+}
+
+function forgetAll(): void {
+	for (const forget of onSignOut) forget();
+}
+
+// Another tab signed out, or in as somebody else: this one must not go on showing what it shows.
+addEventListener("storage", (event) => {
+	if (event.key === key && user.value && event.newValue !== user.value.id) location.reload();
+});
