@@ -46,3 +46,6 @@ func (k Key) String() string { return fmt.Sprintf("%02x/%s", k.bucket, k.id) }
 
 // Bucket is the bucket of the user who owns the object.
 func (k Key) Bucket() uint8 { return k.bucket }
+
+// ID is the object's id within its bucket.
+func (k Key) ID() uuid.UUID { return k.id }

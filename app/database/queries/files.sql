@@ -1,11 +1,14 @@
 -- name: CreateFile :one
--- No row: the panel is not there, or has max_files.
+-- No row: the panel is not there.
 INSERT INTO files (bucket, id, panel_id, user_id, name, content_type, size_bytes, sha256, store_key)
 SELECT p.bucket, sqlc.arg(id), p.id, p.user_id, sqlc.arg(name), sqlc.arg(content_type), sqlc.arg(size_bytes),
        sqlc.arg(sha256), sqlc.arg(store_key)
 FROM panels p
 WHERE p.bucket = sqlc.arg(bucket) AND p.id = sqlc.arg(panel_id) AND p.user_id = sqlc.arg(user_id) AND p.deleted_at IS NULL
 RETURNING *;
+
+-- name: CountFiles :one
+SELECT count(*) FROM files WHERE bucket = $1 AND panel_id = $2;
 
 -- name: GetFile :one
 SELECT f.* FROM files f JOIN panels p ON p.bucket = f.bucket AND p.id = f.panel_id

@@ -20,14 +20,14 @@ SELECT * FROM panels WHERE bucket = $1 AND id = $2 AND user_id = $3 AND deleted_
 SELECT * FROM panels WHERE bucket = $1 AND id = $2 AND user_id = $3 AND deleted_at IS NULL FOR NO KEY UPDATE;
 
 -- name: UpdatePanel :one
--- A null leaves the column as it is.
+-- A null leaves the column as it is; expected_version 0 means whatever version it has.
 UPDATE panels SET
     name = COALESCE(sqlc.narg(name), name),
     description = COALESCE(sqlc.narg(description), description),
     columns = COALESCE(sqlc.narg(columns)::text[], columns),
     version = version + 1, updated_at = now()
 WHERE bucket = sqlc.arg(bucket) AND id = sqlc.arg(id) AND user_id = sqlc.arg(user_id) AND deleted_at IS NULL
-  AND version = sqlc.arg(expected_version)
+  AND (sqlc.arg(expected_version)::bigint = 0 OR version = sqlc.arg(expected_version))
 RETURNING *;
 
 -- name: DeletePanel :execrows
@@ -45,12 +45,6 @@ RETURNING *;
 UPDATE panels SET record_count = record_count + sqlc.arg(change)::bigint
 WHERE bucket = $1 AND id = $2 AND user_id = $3 AND deleted_at IS NULL
 RETURNING record_count;
-
--- name: AddColumns :exec
--- Appends columns that an import brought, without making an edit in progress stale: version stays. No more than
--- max_columns in all.
-UPDATE panels SET columns = (columns || sqlc.arg(added)::text[])[1:sqlc.arg(max_columns)::int]
-WHERE bucket = $1 AND id = $2 AND user_id = $3;
 
 -- name: LockPanelToPurge :one
 -- The panel that has been deleted for longest, if that is longer ago than the time in which it can be restored.

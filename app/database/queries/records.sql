@@ -15,14 +15,15 @@ SELECT r.* FROM records r JOIN panels p ON p.bucket = r.bucket AND p.id = r.pane
 WHERE r.bucket = $1 AND r.id = $2 AND r.panel_id = $3 AND r.user_id = $4 AND p.deleted_at IS NULL;
 
 -- name: UpdateRecord :one
--- A null leaves the column as it is.
+-- A null leaves the column as it is; expected_version 0 means whatever version it has.
 UPDATE records r SET
     title = COALESCE(sqlc.narg(title), r.title),
     data = COALESCE(sqlc.narg(data)::jsonb, r.data),
     version = r.version + 1, updated_at = now()
 FROM panels p
 WHERE r.bucket = sqlc.arg(bucket) AND r.id = sqlc.arg(id) AND r.panel_id = sqlc.arg(panel_id)
-  AND r.user_id = sqlc.arg(user_id) AND r.version = sqlc.arg(expected_version)
+  AND r.user_id = sqlc.arg(user_id)
+  AND (sqlc.arg(expected_version)::bigint = 0 OR r.version = sqlc.arg(expected_version))
   AND p.bucket = r.bucket AND p.id = r.panel_id AND p.deleted_at IS NULL
 RETURNING r.*;
 
@@ -36,10 +37,6 @@ WHERE bucket = $1 AND id = $2 AND panel_id = $3 AND user_id = $4
 -- The caller holds the panel's lock and corrects its count.
 DELETE FROM records
 WHERE bucket = $1 AND panel_id = $2 AND user_id = $3 AND id = ANY (sqlc.arg(ids)::uuid[]);
-
--- name: CreateRecords :copyfrom
-INSERT INTO records (bucket, id, panel_id, user_id, title, data, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: ListKeysOfRecords :many
 -- All keys of the documents of a panel, in the order of their bytes: the columns of an export where the panel names
