@@ -1,0 +1,159 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Account names whom a process runs as. Where the supervisor runs without privileges, all are the caller.
+type Account string
+
+// The accounts. The first two come with Debian's packages; the others are user ids of the stack's own, which need no
+// entry anywhere and own nothing outside the stack's folder.
+const (
+	Postgres Account = "postgres" // PostgreSQL and PgBouncer
+	Web      Account = "www-data" // nginx
+	Panel    Account = "panel"    // the panel
+	Log      Account = "log"      // the loggers
+)
+
+// The range of user ids that systemd uses for services without an entry in the password file (DynamicUser=), which
+// distributions keep free: https://systemd.io/UIDS-GIDS/.
+const (
+	firstDynamicID = 61184
+	lastDynamicID  = 65519
+)
+
+// Identity is the user and the group of a process.
+type Identity struct{ UID, GID int }
+
+// Privileged tells whether processes can be given accounts of their own.
+func Privileged() bool { return os.Geteuid() == 0 }
+
+// Identity gives the user and group of an account of the stack.
+func (s Stack) Identity(account Account) (Identity, error) {
+	if !Privileged() {
+		return Identity{os.Geteuid(), os.Getegid()}, nil
+	}
+	switch account {
+	case Panel, Log:
+		ids, err := s.dynamicIDs()
+		if err != nil {
+			return Identity{}, err
+		}
+		id, ok := ids[account]
+		if !ok {
+			return Identity{}, fmt.Errorf("%s: it has no id for account %q; remove the file and run up again", s.path("accounts.json"), account)
+		}
+		return Identity{id, id}, nil
+	case Postgres, Web:
+		return lookup(account)
+	default:
+		return Identity{}, fmt.Errorf("account %q: expected %s, %s, %s or %s", account, Postgres, Web, Panel, Log)
+	}
+}
+
+func lookup(account Account) (Identity, error) {
+	entry, err := user.Lookup(string(account))
+	if err != nil {
+		return Identity{}, fmt.Errorf("account %s: %w; it comes with the Debian package %s", account, err,
+			map[Account]string{Postgres: "postgresql", Web: "base-passwd"}[account])
+	}
+	uid, err := strconv.Atoi(entry.Uid)
+	if err != nil {
+		return Identity{}, fmt.Errorf("account %s: user id: %w", account, err)
+	}
+	gid, err := strconv.Atoi(entry.Gid)
+	if err != nil {
+		return Identity{}, fmt.Errorf("account %s: group id: %w", account, err)
+	}
+	return Identity{uid, gid}, nil
+}
+
+func (s Stack) dynamicIDs() (map[Account]int, error) {
+	raw, err := os.ReadFile(s.path("accounts.json"))
+	if err != nil {
+		return nil, fmt.Errorf("user ids of the stack: %w", err)
+	}
+	ids := map[Account]int{}
+	if err := json.Unmarshal(raw, &ids); err != nil {
+		return nil, fmt.Errorf("user ids of the stack: %s: %w", s.path("accounts.json"), err)
+	}
+	return ids, nil
+}
+
+// reserveIDs chooses the stack's user ids once: by its path, past ids that another stack beside it has or that the
+// machine knows by name.
+func (s Stack) reserveIDs() error {
+	if !Privileged() {
+		return nil
+	}
+	if _, err := s.dynamicIDs(); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	taken := map[int]bool{}
+	siblings, err := filepath.Glob(filepath.Join(filepath.Dir(s.directory), "*", "accounts.json"))
+	if err != nil {
+		return fmt.Errorf("user ids of other stacks: %w", err)
+	}
+	for _, file := range siblings {
+		other := Stack{filepath.Dir(file)}
+		ids, err := other.dynamicIDs()
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			taken[id] = true
+		}
+	}
+	const size = lastDynamicID - firstDynamicID + 1
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(s.directory)) // A hash never fails to write.
+	ids := map[Account]int{}
+	next := int(hash.Sum32() % size)
+	for _, account := range []Account{Panel, Log} {
+		for range size {
+			id := firstDynamicID + next
+			next = (next + 1) % size
+			if _, err := user.LookupId(strconv.Itoa(id)); err != nil && !taken[id] {
+				ids[account] = id
+				break
+			}
+		}
+	}
+	raw, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("user ids of the stack: %w", err)
+	}
+	return writeFile(s.path("accounts.json"), raw, 0o600, Identity{})
+}
+
+// credential makes a command run as an account; nil where that is the caller's own.
+func credential(id Identity) *syscall.SysProcAttr {
+	if !Privileged() {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(id.UID), Gid: uint32(id.GID)}} //nolint:gosec // Ids of accounts are never negative.
+}
+
+// accounts lists the identities that processes of the stack may have, the caller's not among them.
+func (s Stack) accounts() []Identity {
+	if !Privileged() {
+		return nil
+	}
+	var all []Identity
+	for _, account := range []Account{Postgres, Web, Panel, Log} {
+		if id, err := s.Identity(account); err == nil { // An account that is not there runs nothing.
+			all = append(all, id)
+		}
+	}
+	return all
+}

@@ -1,0 +1,106 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// writeFile writes a file so that it is there whole or not at all, whatever happens meanwhile.
+func writeFile(path string, content []byte, mode fs.FileMode, owner Identity) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return DiskError(path, err)
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }() // Gone already if all went well.
+	_, err = temporary.Write(content)
+	err = errors.Join(err, temporary.Chmod(mode))
+	if Privileged() {
+		err = errors.Join(err, temporary.Chown(owner.UID, owner.GID))
+	}
+	err = errors.Join(err, temporary.Sync(), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	return DiskError(path, err)
+}
+
+// writeChanged writes a file if it is not yet as it should be.
+func writeChanged(path string, content []byte, mode fs.FileMode) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode() == mode {
+		if present, err := os.ReadFile(path); err == nil && string(present) == string(content) { //nolint:gosec // The path is the stack's own.
+			return nil
+		}
+	}
+	return writeFile(path, content, mode, Identity{})
+}
+
+// makeFolder makes a folder, or gives the one that is there the mode and the owner that it should have.
+func makeFolder(path string, mode fs.FileMode, owner Identity) error {
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return DiskError(path, err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return DiskError(path, err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s: expected a folder, found a %s; move it away and run up again", path, kind(info))
+	}
+	if info.Mode().Perm() != mode.Perm() {
+		if err := os.Chmod(path, mode); err != nil {
+			return DiskError(path, err)
+		}
+	}
+	if present := info.Sys().(*syscall.Stat_t); Privileged() && (int(present.Uid) != owner.UID || int(present.Gid) != owner.GID) { //nolint:forcetypeassert // So it is on Linux.
+		return DiskError(path, os.Chown(path, owner.UID, owner.GID))
+	}
+	return nil
+}
+
+func kind(info fs.FileInfo) string {
+	switch {
+	case info.Mode().IsRegular():
+		return "file"
+	case info.Mode()&fs.ModeSymlink != 0:
+		return "link"
+	default:
+		return "special file"
+	}
+}
+
+// DiskError says of an error on a full disk which disk it is and what to do. It gives other errors, and nil, as they
+// are.
+func DiskError(path string, err error) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	free := "no space"
+	if available, sizeErr := FreeSpace(filepath.Dir(path)); sizeErr == nil {
+		free = fmt.Sprintf("%d MiB", available>>20)
+	}
+	return fmt.Errorf("the disk of %s is full (%s left): free some space there and run up again: %w", filepath.Dir(path), free, err)
+}
+
+// FreeSpace gives the bytes that are left for the caller on the disk of a folder, or of the nearest folder above it
+// that exists.
+func FreeSpace(folder string) (int64, error) {
+	for {
+		var stat syscall.Statfs_t
+		err := syscall.Statfs(folder, &stat)
+		if err == nil {
+			return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // No disk has 2^63 blocks.
+		}
+		if !errors.Is(err, fs.ErrNotExist) || folder == "/" {
+			return 0, fmt.Errorf("free space of %s: %w", folder, err)
+		}
+		folder = filepath.Dir(folder)
+	}
+}
+
+// ownerOf gives the user id that a file belongs to.
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) } //nolint:forcetypeassert // So it is on Linux.

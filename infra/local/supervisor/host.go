@@ -1,0 +1,202 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Tools are the programs that the supervisor itself uses, each with the Debian package that brings it.
+var Tools = map[string]string{
+	"runsvdir": "runit", "runsv": "runit", "svlogd": "runit",
+	"setpriv": "util-linux", "flock": "util-linux", "setsid": "util-linux", "find": "findutils",
+}
+
+// logConfig bounds a service's log: eleven files of at most 5 MB.
+const logConfig = "s5000000\nn10\n"
+
+// Prepare makes the stack's folder with a place for each of the named services, none of them started. What is there
+// already is left as it is, or repaired. It refuses a folder that belongs to somebody else.
+func (s Stack) Prepare(services []string) error {
+	made, err := s.makeRoot()
+	if err != nil {
+		return err
+	}
+	err = s.prepare(services)
+	if err != nil && made {
+		err = errors.Join(err, os.RemoveAll(s.directory)) // Nothing was in it before.
+	}
+	return err
+}
+
+func (s Stack) makeRoot() (made bool, err error) {
+	info, err := os.Lstat(s.directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(filepath.Dir(s.directory), 0o711); err != nil { //nolint:gosec // Services with accounts of their own pass through.
+			return false, DiskError(s.directory, err)
+		}
+		return true, makeFolder(s.directory, 0o711, Identity{})
+	case err != nil:
+		return false, fmt.Errorf("folder of the stack: %w", err)
+	case !info.IsDir():
+		return false, fmt.Errorf("folder of the stack %s: a %s is there; move it away or choose another state folder", s.directory, kind(info))
+	}
+	owner := ownerOf(info)
+	if owner != os.Geteuid() {
+		return false, fmt.Errorf("folder of the stack %s belongs to the user with id %d, not to the caller (%d): run as that user, "+
+			"or choose another state folder", s.directory, owner, os.Geteuid())
+	}
+	return false, makeFolder(s.directory, 0o711, Identity{os.Geteuid(), os.Getegid()})
+}
+
+func (s Stack) prepare(services []string) error {
+	if err := s.reserveIDs(); err != nil {
+		return err
+	}
+	for _, folder := range []string{"supervisor", "supervisor/bin", "services"} {
+		if err := makeFolder(s.path(folder), 0o700, Identity{}.orCaller()); err != nil {
+			return err
+		}
+	}
+	if err := makeFolder(s.path("log"), 0o711, Identity{}.orCaller()); err != nil {
+		return err
+	}
+	rendered, err := s.stackScripts()
+	if err != nil {
+		return err
+	}
+	for path, text := range rendered {
+		if err := writeChanged(s.path(path), text, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, name := range services {
+		if err := checkServiceName(name); err != nil {
+			return err
+		}
+		if err := s.prepareService(name); err != nil {
+			return err
+		}
+	}
+	return s.prepareService(guard)
+}
+
+// prepareService makes the folder that runsv reads, with the service marked as down if it is new. It appears whole,
+// so that runsv never meets half of it.
+func (s Stack) prepareService(name string) error {
+	logger, err := s.Identity(Log)
+	if err != nil {
+		return err
+	}
+	folder := s.service(name)
+	_, err = os.Lstat(folder)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew {
+		folder = s.path("services", "."+name) // runsvdir skips names that begin with a dot.
+	}
+	parts := []string{folder}
+	if name != guard {
+		parts = append(parts, filepath.Join(folder, "log"), filepath.Join(folder, "control"))
+		if err := errors.Join(makeFolder(s.Log(name), 0o700, logger),
+			writeChanged(filepath.Join(s.Log(name), "config"), []byte(logConfig), 0o644)); err != nil {
+			return err
+		}
+	}
+	for _, part := range parts {
+		if err := makeFolder(part, 0o700, Identity{}.orCaller()); err != nil {
+			return err
+		}
+	}
+	for path, text := range s.serviceScripts(name, logger) {
+		if err := writeChanged(filepath.Join(folder, path), text, 0o700); err != nil {
+			return err
+		}
+	}
+	if !isNew {
+		return nil
+	}
+	if name != guard {
+		if err := writeChanged(filepath.Join(folder, "down"), nil, 0o600); err != nil {
+			return err
+		}
+	}
+	return DiskError(folder, os.Rename(folder, s.service(name)))
+}
+
+// orCaller is the identity itself where accounts can be given, else the caller's.
+func (id Identity) orCaller() Identity {
+	if Privileged() {
+		return id
+	}
+	return Identity{os.Geteuid(), os.Getegid()}
+}
+
+// Running tells whether the stack's supervisor runs.
+func (s Stack) Running() bool {
+	// Opened for reading: a process that has the lock open for writing counts as the stack's own.
+	lock, err := os.Open(s.path("supervisor", "lock"))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = lock.Close() }()
+	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) //nolint:gosec // A descriptor fits.
+}
+
+// Start starts the supervisor unless it runs, detached from the caller, and waits until it watches all services.
+func (s Stack) Start(ctx context.Context) error {
+	lock, err := os.OpenFile(s.path("supervisor", "lock"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return DiskError(s.path("supervisor"), err)
+	}
+	defer func() { _ = lock.Close() }()
+	switch err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); { //nolint:gosec // A descriptor fits.
+	case errors.Is(err, syscall.EWOULDBLOCK): // It runs.
+	case err != nil:
+		return fmt.Errorf("lock of the supervisor: %w", err)
+	default:
+		// The lock goes on as descriptor 9. setsid leaves the caller's session, and its fork the caller's children.
+		launcher := exec.CommandContext(ctx, "setsid", "--fork", s.path("supervisor", "run")) //nolint:gosec // The path is the stack's own.
+		launcher.Dir = "/"
+		launcher.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+		launcher.ExtraFiles = []*os.File{6: lock}
+		if err := launcher.Run(); err != nil {
+			return fmt.Errorf("start the supervisor: %w", err)
+		}
+	}
+	names, err := s.services()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return wait(ctx, "the supervisor of "+s.directory, func() (bool, error) {
+		return !slices.ContainsFunc(names, func(name string) bool { return !supervised(s.service(name)) }), nil
+	})
+}
+
+// services lists the services of the stack, the guard not among them.
+func (s Stack) services() ([]string, error) {
+	entries, err := os.ReadDir(s.path("services"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("services of the stack: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() && entry.Name() != guard && !strings.HasPrefix(entry.Name(), ".") {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
