@@ -17,6 +17,7 @@ import (
 	"github.com/radpanel/radpanel/app/api"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
 
@@ -41,6 +42,7 @@ type service struct {
 	db       *database.DB
 	accounts *account.Service
 	api      *api.API
+	scaling  *scaling.Monitor
 	server   *http.Server
 }
 
@@ -86,8 +88,9 @@ func assemble(cfg config.Config, logs io.Writer) (*service, error) {
 		}
 	}
 	metrics := telemetry.NewMetrics()
+	statements := database.NewStatementCounter(metrics.Registry)
 	db, err := database.Open(database.Options{
-		URL: cfg.DatabaseURL, Connections: cfg.DatabaseConnections, Wait: cfg.DatabaseWait,
+		URL: cfg.DatabaseURL, Connections: cfg.DatabaseConnections, Wait: cfg.DatabaseWait, Tracer: statements,
 	})
 	if err != nil {
 		return nil, err
@@ -97,11 +100,16 @@ func assemble(cfg config.Config, logs io.Writer) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Deps{Config: cfg, DB: db, Accounts: accounts, Log: log, Metrics: metrics, Plan: plan})
+	monitor := scaling.New(scaling.Options{
+		Config: cfg, Plan: plan, DB: db, Window: metrics.Window, Reads: statements.Reads, Log: log, Now: time.Now,
+	})
+	handler, err := api.New(api.Deps{
+		Config: cfg, DB: db, Accounts: accounts, Log: log, Metrics: metrics, Plan: plan, Scaling: monitor,
+	})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{cfg: cfg, log: log, db: db, accounts: accounts, api: handler}
+	s := &service{cfg: cfg, log: log, db: db, accounts: accounts, api: handler, scaling: monitor}
 	s.server = &http.Server{
 		Handler:           handler.Handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -124,8 +132,10 @@ func (s *service) work(ctx context.Context) error {
 	}
 	s.api.SetReady()
 	s.log.InfoContext(ctx, "ready")
-	s.housekeep(ctx)
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { s.housekeep(ctx); return nil })
+	group.Go(func() error { s.scaling.Run(ctx); return nil })
+	return group.Wait()
 }
 
 // migrate brings the schema up to date. While the database cannot be reached it tries again; a migration that fails is

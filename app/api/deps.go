@@ -7,6 +7,7 @@ import (
 	"github.com/radpanel/radpanel/app/account"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
 
@@ -19,6 +20,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Now     func() time.Time
-	// Plan is what administrators see; nil when the instance was given none.
-	Plan *config.Plan
+	// Plan is what administrators see; nil when the instance was given none. Scaling measures what it asks for.
+	Plan    *config.Plan
+	Scaling *scaling.Monitor
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/databasetest"
+	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
 
@@ -36,6 +37,7 @@ type service struct {
 	DB       *database.DB
 	Database *databasetest.Database
 	Accounts *account.Service
+	Scaling  *scaling.Monitor
 	Metrics  *telemetry.Metrics
 	Log      *logBuffer
 	URL      string
@@ -66,18 +68,46 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 		apply(&cfg)
 	}
 	s := &service{Database: server.NewDatabase(t), Clock: &clock{}, Log: &logBuffer{}, Config: cfg, Metrics: telemetry.NewMetrics()}
-	s.DB = s.Database.OpenWith(t, database.Options{Connections: cfg.DatabaseConnections, Wait: cfg.DatabaseWait})
+	statements := database.NewStatementCounter(s.Metrics.Registry)
+	s.DB = s.Database.OpenWith(t, database.Options{
+		Connections: cfg.DatabaseConnections, Wait: cfg.DatabaseWait, Tracer: statements,
+	})
 	log, err := telemetry.NewLogger(s.Log, cfg.LogLevel)
 	require.NoError(t, err)
 	s.Accounts, err = account.New(account.Options{Config: cfg, DB: s.DB, Log: log, Now: s.Clock.Now})
 	require.NoError(t, err)
-	s.API, err = api.New(api.Deps{Config: cfg, DB: s.DB, Accounts: s.Accounts, Log: log, Metrics: s.Metrics, Now: s.Clock.Now})
+	s.Metrics.Window = telemetry.NewWindow(s.Clock.Now)
+	s.Scaling = scaling.New(scaling.Options{
+		Config: cfg, Plan: testPlan(), DB: s.DB, Window: s.Metrics.Window, Reads: statements.Reads, Log: log, Now: s.Clock.Now,
+	})
+	s.API, err = api.New(api.Deps{
+		Config: cfg, DB: s.DB, Accounts: s.Accounts, Log: log, Metrics: s.Metrics, Now: s.Clock.Now,
+		Plan: testPlan(), Scaling: s.Scaling,
+	})
 	require.NoError(t, err)
 	s.API.SetReady()
 	httpServer := httptest.NewServer(s.API.Handler())
 	t.Cleanup(httpServer.Close)
 	s.URL = httpServer.URL
 	return s
+}
+
+// testPlan is a plan of two tiers with one trigger between them.
+func testPlan() *config.Plan {
+	return &config.Plan{
+		Tiers: []config.PlanTier{
+			{Tier: "mvp", Title: "MVP", Capacity: config.PlanCapacity{ConcurrentUsers: 100, RequestsPerSecond: 50, DatabaseConnections: 20}},
+			{
+				Tier: "tier1", Title: "Tier 1", Actions: []config.PlanAction{{Words: "Add Redis for caching"}},
+				MonthlyCost: config.PlanCost{LowUSD: 20, HighUSD: 30, Added: true},
+				Triggers: []config.PlanTrigger{
+					{ID: "connections", Words: "Database connections >0", Metric: "database_connections", Threshold: 0, For: 10 * time.Minute},
+					{ID: "memory", Words: "Redis memory >1GB", Metric: "cache_memory", Threshold: 1e9},
+				},
+			},
+		},
+		NextReview: config.PlanReview{Words: "After 100 active users", ActiveUsers: 100},
+	}
 }
 
 // client is one browser: it keeps the session's cookie.

@@ -44,6 +44,9 @@ func (a *API) observe(next http.Handler) http.Handler {
 		defer func() {
 			took := time.Since(start)
 			done(trace.name(), recorder.code(), took)
+			if isOperation(r) {
+				a.Metrics.Window.Observe(took)
+			}
 			a.logRequest(r, trace.name(), recorder, took)
 		}()
 		next.ServeHTTP(recorder, r)

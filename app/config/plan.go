@@ -4,102 +4,120 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"time"
 )
 
-// Metric names what a trigger watches. The service measures the ones listed here; it reports every other one
-// as not measured, so a plan may name more.
-type Metric string
-
-// The metrics that the plan's triggers name.
-const (
-	// MetricAPIP95 is the 95th percentile of the API's response time over five minutes, in milliseconds.
-	MetricAPIP95 Metric = "api_p95_ms"
-	// MetricCPU is the busy share of the host's processors over one minute, in percent.
-	MetricCPU Metric = "cpu_percent"
-	// MetricDatabaseConnections is the number of database connections in use.
-	MetricDatabaseConnections Metric = "database_connections"
-	// MetricDatabaseReads is the number of read queries a second over one minute.
-	MetricDatabaseReads Metric = "database_reads_per_second"
-	// MetricStorage is the storage used by the database and the files, in bytes.
-	MetricStorage Metric = "storage_bytes"
-	// MetricRequests is the number of requests a second over one minute.
-	MetricRequests Metric = "requests_per_second"
-	// MetricConcurrentUsers is the number of users seen in the last five minutes.
-	MetricConcurrentUsers Metric = "concurrent_users"
-	// MetricPageLoad is the time from navigation to the load event, in milliseconds.
-	MetricPageLoad Metric = "page_load_ms"
-	// MetricUptime is the share of time in which the panel answered, in percent.
-	MetricUptime Metric = "uptime_percent"
-)
-
-// Plan is the scaling plan as the service reads it from PlanFile: what an administrator sees beside the live
-// measurements. The service knows no plan of its own.
+// Plan is the scaling plan as the service reads it from PlanFile: what an administrator sees beside the live figures.
+// It is the part of package stacks' plan, in the same JSON, that the service shows; the service knows no plan of its own.
 type Plan struct {
-	// Tiers are in order of growth.
-	Tiers []Tier `json:"tiers"`
-	// NextReview says when the plan is looked at again, in the plan's words.
-	NextReview string `json:"next_review"`
+	// Tiers are in order, smallest first.
+	Tiers []PlanTier `json:"tiers"`
+	// NextReview says when the plan itself is to be looked at again.
+	NextReview PlanReview `json:"next_review"`
 }
 
-// Tier is one step of the plan.
-type Tier struct {
-	// Name is the tier's key, such as "tier1"; Title is its name for people.
-	Name  string `json:"name"`
-	Title string `json:"title"`
-	// Capacity is what the tier carries. A zero means that the plan states no limit.
-	Capacity Capacity `json:"capacity"`
-	// Triggers are the conditions that lead to this tier.
-	Triggers []Trigger `json:"triggers"`
-	// Actions are what this tier adds to the one before.
-	Actions []string `json:"actions"`
-	Cost    Cost     `json:"cost"`
-	SLO     SLO      `json:"slo"`
-	// Monitoring and Team are what the tier asks for, in the plan's words.
-	Monitoring []string `json:"monitoring"`
-	Team       string   `json:"team"`
+// PlanReview is the moment at which the plan is to be looked at again, in the plan's words and as a number of users.
+type PlanReview struct {
+	Words       string `json:"words"`
+	ActiveUsers int    `json:"active_users"`
 }
 
-// Capacity is what a tier carries. A zero means that the plan states no limit.
-type Capacity struct {
+// PlanTier is one step of the plan.
+type PlanTier struct {
+	// Tier is its name, such as "tier1"; Title is how people write it.
+	Tier     string       `json:"tier"`
+	Title    string       `json:"title"`
+	Users    PlanUsers    `json:"users"`
+	Capacity PlanCapacity `json:"capacity"`
+	// Triggers are the conditions, measured in the tier before, that lead to this tier.
+	Triggers []PlanTrigger `json:"triggers"`
+	// Actions are what is done to the tier before to get this one.
+	Actions     []PlanAction `json:"actions"`
+	MonthlyCost PlanCost     `json:"monthly_cost"`
+	SLO         PlanSLO      `json:"slo"`
+	Team        PlanTeam     `json:"team"`
+}
+
+// PlanUsers is how many users a tier is for; To is 0 where the plan sets no upper bound.
+type PlanUsers struct {
+	From   int `json:"from"`
+	To     int `json:"to"`
+	Target int `json:"target"`
+}
+
+// PlanCapacity is the load that a tier is built to carry.
+type PlanCapacity struct {
 	ConcurrentUsers     int   `json:"concurrent_users"`
 	RequestsPerSecond   int   `json:"requests_per_second"`
 	DatabaseConnections int   `json:"database_connections"`
 	StorageBytes        int64 `json:"storage_bytes"`
 }
 
-// Trigger is a measured condition that says that the tier before is outgrown.
-type Trigger struct {
-	// Description is the condition in the plan's words.
-	Description string `json:"description"`
-	// Metric is what is measured; empty when a person judges the condition.
-	Metric Metric `json:"metric"`
-	// Threshold is the value above which the trigger fires, in the metric's unit; absent when a person judges.
-	Threshold *float64 `json:"threshold,omitempty"`
+// PlanTrigger is a measured condition that says that the tier before is outgrown.
+type PlanTrigger struct {
+	ID    string `json:"id"`
+	Words string `json:"words"`
+	// Metric names what is measured. The service measures some of the plan's metrics; see package scaling.
+	Metric string `json:"metric"`
+	// Threshold is in the metric's unit. The trigger fires when the figure was above it For so long without a break.
+	Threshold float64       `json:"threshold"`
+	For       time.Duration `json:"for_ns"`
+	// Reason says why it is measured so.
+	Reason string `json:"reason"`
 }
 
-// Cost is the tier's range of monthly cost in US dollars. Additional says that it comes on top of the tier before.
-type Cost struct {
-	MinUSD     float64 `json:"min_usd"`
-	MaxUSD     float64 `json:"max_usd"`
-	Additional bool    `json:"additional"`
+// PlanAction is one thing that is done to reach a tier, in the plan's words.
+type PlanAction struct {
+	Words string `json:"words"`
 }
 
-// SLO is what the tier promises.
-type SLO struct {
-	APIP95Milliseconds   int     `json:"api_p95_ms"`
-	PageLoadMilliseconds int     `json:"page_load_ms"`
-	UptimePercent        float64 `json:"uptime_percent"`
+// PlanCost is a range of money a month. Added says that it comes on top of what the tier before costs.
+type PlanCost struct {
+	LowUSD  float64 `json:"low_usd"`
+	HighUSD float64 `json:"high_usd"`
+	Added   bool    `json:"added"`
+}
+
+// PlanSLO is a tier's promise to its users.
+type PlanSLO struct {
+	P95           time.Duration `json:"p95_ns"`
+	PageLoad      time.Duration `json:"page_load_ns"`
+	UptimePercent float64       `json:"uptime_percent"`
+}
+
+// PlanTeam is who a tier needs beside the founder.
+type PlanTeam struct {
+	DevOps int `json:"dev_ops"`
 }
 
 // ReadPlan reads the plan from a JSON file.
 func ReadPlan(path string) (*Plan, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
 	if err != nil {
-		return nil, fmt.Errorf("plan file: %w", err)
+		return nil, fmt.Errorf("RAD_PLAN_FILE: %w", err)
 	}
 	var p Plan
 	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, fmt.Errorf("plan file %s: expected the plan as JSON: %w", path, err)
+		return nil, fmt.Errorf("RAD_PLAN_FILE %s: expected the plan as JSON: %w", path, err)
+	}
+	if len(p.Tiers) == 0 {
+		return nil, fmt.Errorf("RAD_PLAN_FILE %s: expected the plan with its tiers, found none", path)
 	}
 	return &p, nil
+}
+
+// Tier returns the tier with the name and the one after it; each is nil when there is none.
+func (p *Plan) Tier(name string) (current, next *PlanTier) {
+	if p == nil {
+		return nil, nil
+	}
+	i := slices.IndexFunc(p.Tiers, func(t PlanTier) bool { return t.Tier == name })
+	if i < 0 {
+		return nil, nil
+	}
+	if i+1 < len(p.Tiers) {
+		next = &p.Tiers[i+1]
+	}
+	return &p.Tiers[i], next
 }

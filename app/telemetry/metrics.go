@@ -18,7 +18,7 @@ var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0
 type Metrics struct {
 	// Registry is what /metrics shows.
 	Registry *prometheus.Registry
-	// Window holds the response times of the last five minutes.
+	// Window holds the response times of the API in the last five minutes.
 	Window *Window
 
 	requests  *prometheus.CounterVec
@@ -64,7 +64,6 @@ func (m *Metrics) Started() func(route string, status int, took time.Duration) {
 		m.inFlight.Dec()
 		m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
 		m.durations.WithLabelValues(route).Observe(took.Seconds())
-		m.Window.Observe(took)
 	}
 }
 
