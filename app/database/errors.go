@@ -27,6 +27,8 @@ var (
 	ErrBusy = errors.New("database busy")
 	// ErrPoolExhausted is the ErrBusy of a pool whose connections all stayed in use.
 	ErrPoolExhausted = fmt.Errorf("%w: all connections stayed in use", ErrBusy)
+	// ErrUncertain: the commit got no answer, so the transaction may have been made or not. Only InTx returns it.
+	ErrUncertain = errors.New("not known whether the transaction was committed")
 )
 
 // ConflictError is an ErrConflict with the name of the constraint, such as "directory_pkey".

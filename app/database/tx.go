@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,10 @@ func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return mapError(pgxTx.Commit(ctx))
+	if err := pgxTx.Commit(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrUncertain, mapError(err))
+	}
+	return nil
 }
 
 func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
