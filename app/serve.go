@@ -17,6 +17,8 @@ import (
 	"github.com/radpanel/radpanel/app/api"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/file"
+	"github.com/radpanel/radpanel/app/panel"
 	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
@@ -44,6 +46,8 @@ type service struct {
 	api      *api.API
 	scaling  *scaling.Monitor
 	server   *http.Server
+	files    *file.Disk
+	jobs     *background
 }
 
 // serve runs the service until ctx ends or a part fails, then finishes what was accepted.
@@ -53,6 +57,7 @@ func serve(ctx context.Context, cfg config.Config, logs io.Writer) error {
 		return err
 	}
 	defer s.db.Close()
+	defer func() { _ = s.files.Close() }()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.ListenAddress)
 	if err != nil {
 		return fmt.Errorf("RAD_LISTEN_ADDRESS %s: %w", cfg.ListenAddress, err)
@@ -103,13 +108,22 @@ func assemble(cfg config.Config, logs io.Writer) (*service, error) {
 	monitor := scaling.New(scaling.Options{
 		Config: cfg, Plan: plan, DB: db, Window: metrics.Window, Reads: statements.Reads, Log: log, Now: time.Now,
 	})
+	files, err := file.OpenDisk(cfg.FilesDirectory)
+	if err != nil {
+		return nil, fmt.Errorf("RAD_FILES_DIRECTORY: %w", err)
+	}
+	jobs, err := newBackground(cfg, db, files, log, metrics)
+	if err != nil {
+		return nil, err
+	}
 	handler, err := api.New(api.Deps{
-		Config: cfg, DB: db, Accounts: accounts, Log: log, Metrics: metrics, Plan: plan, Scaling: monitor,
+		Config: cfg, DB: db, Accounts: accounts, Panels: panel.NewService(db), Files: files, WakeJobs: jobs.wake,
+		Log: log, Metrics: metrics, Plan: plan, Scaling: monitor,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{cfg: cfg, log: log, db: db, accounts: accounts, api: handler, scaling: monitor}
+	s := &service{cfg: cfg, log: log, db: db, accounts: accounts, api: handler, scaling: monitor, files: files, jobs: jobs}
 	s.server = &http.Server{
 		Handler:           handler.Handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -133,7 +147,7 @@ func (s *service) work(ctx context.Context) error {
 	s.api.SetReady()
 	s.log.InfoContext(ctx, "ready")
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { s.housekeep(ctx); return nil })
+	group.Go(func() error { return s.jobs.run(ctx) })
 	group.Go(func() error { s.scaling.Run(ctx); return nil })
 	return group.Wait()
 }

@@ -76,6 +76,12 @@ func (a *API) registerAll() {
 	a.registerTOTP()
 	a.registerAdmin()
 	a.registerScaling()
+	a.registerPanels()
+	a.registerRecords()
+	a.registerFiles()
+	a.registerExports()
+	a.registerImports()
+	a.registerJobs()
 }
 
 func (a *API) humaConfig() huma.Config {
@@ -124,6 +130,9 @@ func (d *Deps) setDefaults() {
 	}
 	if d.Metrics == nil {
 		d.Metrics = telemetry.NewMetrics()
+	}
+	if d.WakeJobs == nil {
+		d.WakeJobs = func() {}
 	}
 	if d.Now == nil {
 		d.Now = time.Now

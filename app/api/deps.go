@@ -7,6 +7,8 @@ import (
 	"github.com/radpanel/radpanel/app/account"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/file"
+	"github.com/radpanel/radpanel/app/panel"
 	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
@@ -16,6 +18,11 @@ type Deps struct {
 	Config   config.Config
 	DB       *database.DB
 	Accounts *account.Service
+	Panels   *panel.Service
+	// Files holds the bytes of files and of the results of jobs.
+	Files file.Store
+	// WakeJobs is called after a job was enqueued; nil when this instance runs none.
+	WakeJobs func()
 	// Log, Metrics and Now have defaults: nothing logged, metrics of their own, the system's clock.
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics

@@ -21,6 +21,8 @@ import (
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/databasetest"
+	"github.com/radpanel/radpanel/app/file"
+	"github.com/radpanel/radpanel/app/panel"
 	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
@@ -38,6 +40,7 @@ type service struct {
 	Database *databasetest.Database
 	Accounts *account.Service
 	Scaling  *scaling.Monitor
+	Files    *file.Disk
 	Metrics  *telemetry.Metrics
 	Log      *logBuffer
 	URL      string
@@ -81,8 +84,8 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 		Config: cfg, Plan: testPlan(), DB: s.DB, Window: s.Metrics.Window, Reads: statements.Reads, Log: log, Now: s.Clock.Now,
 	})
 	s.API, err = api.New(api.Deps{
-		Config: cfg, DB: s.DB, Accounts: s.Accounts, Log: log, Metrics: s.Metrics, Now: s.Clock.Now,
-		Plan: testPlan(), Scaling: s.Scaling,
+		Config: cfg, DB: s.DB, Accounts: s.Accounts, Panels: panel.NewService(s.DB), Files: s.openFiles(t),
+		Log: log, Metrics: s.Metrics, Now: s.Clock.Now, Plan: testPlan(), Scaling: s.Scaling,
 	})
 	require.NoError(t, err)
 	s.API.SetReady()
@@ -90,6 +93,16 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 	t.Cleanup(httpServer.Close)
 	s.URL = httpServer.URL
 	return s
+}
+
+// openFiles opens the file store of the configuration.
+func (s *service) openFiles(t testing.TB) *file.Disk {
+	t.Helper()
+	disk, err := file.OpenDisk(s.Config.FilesDirectory)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, disk.Close()) })
+	s.Files = disk
+	return disk
 }
 
 // testPlan is a plan of two tiers with one trigger between them.

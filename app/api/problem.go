@@ -75,8 +75,10 @@ func (a *API) problemOf(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled): // The client has gone and reads no answer.
 		return problem(http.StatusServiceUnavailable, "The request was cancelled.")
 	}
-	if mapped := accountProblem(err); mapped != nil {
-		return mapped
+	for _, problemOf := range []func(error) error{accountProblem, panelProblem} {
+		if mapped := problemOf(err); mapped != nil {
+			return mapped
+		}
 	}
 	a.Log.ErrorContext(ctx, "request failed", "error", err)
 	return problem(http.StatusInternalServerError, "Something went wrong on our side. The request's id is in the field instance.")

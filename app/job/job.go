@@ -140,14 +140,12 @@ type Result struct {
 }
 
 // ResultOf reads the result of a job; ok is false as long as it has none.
-func ResultOf(job dbgen.Job) (result Result, ok bool, err error) {
+func ResultOf(job dbgen.Job) (result Result, ok bool) {
 	if len(job.Result) == 0 {
-		return Result{}, false, nil
+		return Result{}, false
 	}
-	if err := json.Unmarshal(job.Result, &result); err != nil {
-		return Result{}, false, fmt.Errorf("result of job %s: %w", job.ID, err)
-	}
-	return result, true, nil
+	err := json.Unmarshal(job.Result, &result)
+	return result, err == nil
 }
 
 // permanentError marks an error that another attempt would meet again.

@@ -165,4 +165,3 @@ func (h *Housekeeper) ownedKeys(ctx context.Context, bucket uint8, keys []file.K
 	}
 	return owned, nil
 }
-

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/radpanel/radpanel/app/job"
+	"github.com/radpanel/radpanel/app/panel"
+)
+
+func (a *API) registerImports() {
+	register(a, timeLimit(a.signedIn(huma.Operation{
+		OperationID: "import-records", Method: http.MethodPost, Path: "/panels/{panel_id}/imports", Tags: []string{tagRecords, tagJobs},
+		Summary: "Import records from CSV",
+		Description: "Starts a job that adds a record for each row: all of them, or none if a line is wrong. The header needs a " +
+			"column title; id, created_at and updated_at are left out; every other column becomes a key of the data.",
+		DefaultStatus: http.StatusAccepted,
+		RequestBody:   bytesBody("text/csv"),
+	}), transferTime), a.importRecords)
+}
+
+type importInput struct {
+	PanelPath
+	IdempotencyKey
+	Raw
+
+	ContentType string `header:"Content-Type" maxLength:"200"`
+}
+
+// csvTypes are what browsers and programs call a CSV file.
+var csvTypes = []string{"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"}
+
+func (a *API) importRecords(ctx context.Context, in *importInput) (*created[Job], error) {
+	if mediaType, _, err := mime.ParseMediaType(in.ContentType); err != nil || !slices.Contains(csvTypes, mediaType) {
+		return nil, problem(http.StatusUnsupportedMediaType, "Send the file as the body, with Content-Type: text/csv.")
+	}
+	if _, err := a.Panels.Get(ctx, owner(ctx), in.PanelID); err != nil {
+		return nil, err
+	}
+	id := uuid.Must(uuid.NewV7())
+	upload, err := a.receive(ctx, id, in.Raw)
+	if err != nil {
+		return nil, err
+	}
+	c := creation{
+		Operation: "import-records", Key: in.IdempotencyKey.IdempotencyKey, Request: []any{in.PanelID, upload.SHA256},
+	}
+	return keepUpload(ctx, a, upload, func() (*created[Job], error) {
+		return a.enqueue(ctx, c, job.New{
+			ID: id, Kind: panel.KindImport, Payload: panel.ImportPayload{PanelID: in.PanelID, StoreKey: upload.Key.String()},
+		})
+	})
+}
