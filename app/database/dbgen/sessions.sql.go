@@ -259,7 +259,7 @@ func (q *Queries) RotateSession(ctx context.Context, arg RotateSessionParams) (i
 }
 
 const touchSession = `-- name: TouchSession :exec
-UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at < $4
+UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at <= $4
 `
 
 type TouchSessionParams struct {

@@ -8,7 +8,7 @@ SELECT sqlc.embed(s), sqlc.embed(u) FROM sessions s JOIN users u ON u.bucket = s
 WHERE s.bucket = $1 AND s.token_hash = $2;
 
 -- name: TouchSession :exec
-UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at < sqlc.arg(seen_before);
+UPDATE sessions SET last_seen_at = $3 WHERE bucket = $1 AND id = $2 AND last_seen_at <= sqlc.arg(seen_before);
 
 -- name: RotateSession :execrows
 UPDATE sessions SET token_hash = $3 WHERE bucket = $1 AND id = $2;
