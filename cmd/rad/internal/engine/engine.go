@@ -98,7 +98,7 @@ func Open(ctx context.Context, options Options) (*Engine, error) {
 	if options.HoldsData == nil {
 		options.HoldsData = func(string) bool { return false }
 	}
-	lock, err := lockStack(ctx, options)
+	lock, err := Lock(ctx, options.Home, options.Stack, options.Purpose, options.Show)
 	if err != nil {
 		return nil, err
 	}
@@ -114,24 +114,40 @@ func LockFile(home Home, stack string) string {
 	return filepath.Join(filepath.Dir(home.Folder), stack+".lock")
 }
 
-// lockStack takes rad's lock of the stack. If its holder is dead, the lock is held by the engine that it started and
-// that is about to end.
-func lockStack(ctx context.Context, options Options) (*filelock.Lock, error) {
-	path := LockFile(options.Home, options.Stack)
-	lock, err := filelock.Acquire(path, options.Purpose)
+// Lock takes rad's lock of a stack, for an operation without the engine. If its holder is dead, the lock is held by
+// the engine that it started and that is about to end: Lock waits for that. The error is a *BusyError if another
+// process works on the stack, be it a rad or a plain Pulumi CLI.
+func Lock(ctx context.Context, home Home, stack, purpose string, show func(progress.Event)) (*filelock.Lock, error) {
+	path := LockFile(home, stack)
+	lock, err := filelock.Acquire(path, purpose)
 	var held *filelock.HeldError
-	if !errors.As(err, &held) {
-		return lock, err
+	if errors.As(err, &held) {
+		lock, err = outlive(ctx, path, stack, purpose, held.Holder, show)
 	}
-	if held.Holder.PID == 0 || held.Holder.Alive() {
-		return nil, &BusyError{Stack: options.Stack, Holder: held.Holder.String()}
+	if err != nil {
+		return nil, err
 	}
-	options.Show(progress.Activity{Text: fmt.Sprintf("%s was killed: waiting for its engine to end", held.Holder.Purpose), Lasting: true})
+	removed, err := home.clearStaleLocks(stack)
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	if removed > 0 {
+		show(progress.Message{Severity: progress.Warning, Text: "the last run on this stack did not end cleanly: its lock was removed"})
+	}
+	return lock, nil
+}
+
+// outlive waits for the engine of a dead holder.
+func outlive(ctx context.Context, path, stack, purpose string, holder filelock.Holder, show func(progress.Event)) (*filelock.Lock, error) {
+	if holder.PID == 0 || holder.Alive() {
+		return nil, &BusyError{Stack: stack, Holder: holder.String()}
+	}
+	show(progress.Activity{Text: holder.Purpose + " was killed: waiting for its engine to end", Lasting: true})
 	wait, cancel := context.WithTimeout(ctx, orphanWait)
 	defer cancel()
-	lock, err = filelock.Wait(wait, path, options.Purpose, nil)
+	lock, err := filelock.Wait(wait, path, purpose, nil)
 	if err != nil && ctx.Err() == nil {
-		return nil, &BusyError{Stack: options.Stack, Holder: "the engine that " + held.Holder.String() + " left behind"}
+		return nil, &BusyError{Stack: stack, Holder: "the engine that " + holder.String() + " left behind"}
 	}
 	return lock, err
 }
@@ -140,13 +156,6 @@ func (e *Engine) open(ctx context.Context) error {
 	home, stack := e.options.Home, e.options.Stack
 	if err := home.prepare(stack); err != nil {
 		return err
-	}
-	removed, err := home.clearStaleLocks(stack)
-	if err != nil {
-		return err
-	}
-	if removed > 0 {
-		e.options.Show(progress.Message{Severity: progress.Warning, Text: "the last run on this stack did not end cleanly: its lock was removed"})
 	}
 	if err := home.writeProject(stack, e.options.Config); err != nil {
 		return err
@@ -172,7 +181,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare the engine: %w", err)
 	}
-	if home.hasState(stack) {
+	if home.Has(stack) {
 		e.stack, err = auto.SelectStack(ctx, stack, workspace)
 	} else {
 		e.stack, err = auto.NewStack(ctx, stack, workspace)

@@ -388,6 +388,10 @@ func TestForgetRemovesTheStackAndLeavesItsResources(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, stacks)
 	assert.Equal(t, "1", b.read(t, "one"))
+	require.NoError(t, filepath.WalkDir(filepath.Join(b.home().Folder, ".pulumi"), func(path string, entry fs.DirEntry, err error) error {
+		assert.False(t, err == nil && !entry.IsDir() && strings.Contains(path, "local-mvp"), path)
+		return err
+	}))
 
 	outcome, err := b.up(t, notes{{"one", "1"}})
 	require.NoError(t, err)

@@ -51,8 +51,8 @@ func (h Home) Stacks() ([]string, error) {
 	return names, nil
 }
 
-// hasState tells whether the backend knows a stack. Asking the CLI would take a quarter of a second.
-func (h Home) hasState(stack string) bool {
+// Has tells whether the backend knows a stack. Asking the CLI would take a quarter of a second.
+func (h Home) Has(stack string) bool {
 	_, err := os.Stat(h.stateFile(stack))
 	return err == nil
 }
@@ -156,8 +156,13 @@ func writeYAML(path string, value any) error {
 
 // forget removes what the backend leaves of a stack that it removed.
 func (h Home) forget(stack string) error {
-	for _, folder := range []string{h.projectFolder(stack), h.locksFolder(stack), filepath.Join(h.Folder, ".pulumi", "backups", h.Project, stack)} {
-		if err := os.RemoveAll(folder); err != nil {
+	backend := filepath.Join(h.Folder, ".pulumi")
+	for _, path := range []string{
+		h.projectFolder(stack), h.locksFolder(stack),
+		filepath.Join(backend, "backups", h.Project, stack), filepath.Join(backend, "history", h.Project, stack),
+		h.stateFile(stack) + ".bak", h.stateFile(stack) + ".bak.attrs",
+	} {
+		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove what is left of stack %s: %w", stack, err)
 		}
 	}

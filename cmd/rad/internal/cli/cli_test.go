@@ -1,0 +1,313 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
+	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
+	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
+)
+
+//nolint:gochecknoglobals // Flags of a test binary are global.
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// console is a rad in folders of its own.
+type console struct {
+	app         *App
+	out, errors bytes.Buffer
+	environment map[string]string
+	root        string
+}
+
+func newConsole(t *testing.T) *console {
+	t.Helper()
+	root := t.TempDir()
+	c := &console{root: root, environment: map[string]string{
+		"HOME": filepath.Join(root, "home"), "PATH": "/usr/bin:/bin", "RAD_STATE_FOLDER": filepath.Join(root, "state"),
+	}}
+	c.app = &App{
+		Version: "v1.2.3", Stdin: strings.NewReader(""), Stdout: &c.out, Stderr: &c.errors,
+		Getenv:     func(name string) string { return c.environment[name] },
+		Executable: filepath.Join(root, "bin", "rad"), Folder: root, Now: time.Now,
+	}
+	return c
+}
+
+// run runs a command line as rad's main does, with flags as a new process has them.
+func (c *console) run(t *testing.T, arguments ...string) int {
+	t.Helper()
+	c.out.Reset()
+	c.errors.Reset()
+	c.app.flags, c.app.parsed = flags{}, false
+	return c.app.Run(t.Context(), arguments)
+}
+
+func (c *console) write(t *testing.T, path, content string) string {
+	t.Helper()
+	path = filepath.Join(c.root, path)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+// script writes an executable, through a child: a file that this process has open for writing while another test
+// forks cannot be run ("text file busy").
+func (c *console) script(t *testing.T, path, body string) string {
+	t.Helper()
+	path = filepath.Join(c.root, path)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	write := exec.CommandContext(t.Context(), "sh", "-c", `cat > "$1" && chmod 700 "$1"`, "sh", path)
+	write.Stdin = strings.NewReader("#!/bin/sh\n" + body + "\n")
+	require.NoError(t, write.Run())
+	return path
+}
+
+func TestWrongCommandLinesExitWith2AndSayWhy(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		line string
+		want []string
+	}{
+		{"frobnicate", []string{`unknown command "frobnicate"`}},
+		{"up --frobnicate", []string{"unknown flag: --frobnicate"}},
+		{"up mvp tier1", []string{"accepts at most 1 arg"}},
+		{"up --target moon", []string{"--target moon: expected local or aws"}},
+		{"status --target moon", []string{"--target moon"}},
+		{"up staging", []string{"stack staging is wrong", "does not tell its tier"}},
+		{"up mvp -c logLevel", []string{`--config "logLevel": expected key=value`}},
+		{"up mvp -c =x -c y", []string{`"=x"`, `"y"`}},
+		{"up mvp -c logLevel=loud -c fileSizeLimt=1", []string{"rad-panel:logLevel", "loud", "rad-panel:fileSizeLimt", "did you mean"}},
+		{"preview local-mvp --target aws", []string{"local-mvp is for target local", "--target local"}},
+		{"up mvp --project nowhere", []string{"--project", "no Pulumi.yaml of project rad-panel"}},
+		{"logs", []string{"accepts between 1 and 2 arg"}},
+		{"logs mvp", []string{"no stack local-mvp on this machine"}},
+		{"logs mvp -n -1", []string{"--lines -1"}},
+		{"admin create nonsense", []string{"no e-mail address"}},
+		{"up --target aws --json", []string{"--json is for stacks on this machine"}},
+		{"up --target aws -c region=eu-west-1", []string{"--config is for stacks on this machine"}},
+	}
+	for _, test := range tests {
+		t.Run(test.line, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t)
+			assert.Equal(t, int(exitUsage), c.run(t, strings.Fields(test.line)...))
+			for _, want := range test.want {
+				assert.Contains(t, c.errors.String(), want)
+			}
+			assert.Empty(t, c.out.String())
+			assert.NoDirExists(t, filepath.Join(c.root, "state"), "nothing was done")
+		})
+	}
+}
+
+func TestExitCodeOfErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err  error
+		want code
+	}{
+		{nil, 0},
+		{errors.New("any"), 1},
+		{&engine.FailedError{Reasons: []string{"x"}}, 1},
+		{&usageError{"x"}, 2},
+		{fmt.Errorf("more: %w", &usageError{"x"}), 2},
+		{&silentError{exitStopped}, 3},
+		{&silentError{exitDegraded}, 4},
+		{errors.Join(&silentError{exitPending}, nil), 5},
+		{&engine.BusyError{}, 6},
+		{&missingError{"x"}, 7},
+		{&pulumicli.MissingError{}, 7},
+		{fmt.Errorf("up: %w", ErrInterrupted), 130},
+	}
+	for _, test := range tests {
+		assert.Equal(t, test.want, exitCode(test.err), "%v", test.err)
+	}
+}
+
+func TestTheStackIsFoundByTierOrName(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, target string
+		arguments    []string
+		want         string
+	}{
+		{"none", "local", nil, "local-mvp"},
+		{"none on aws", "aws", nil, "mvp"},
+		{"a tier", "local", []string{"tier2"}, "local-tier2"},
+		{"a tier on aws", "aws", []string{"tier2"}, "tier2"},
+		{"a whole name", "local", []string{"local-tier1"}, "local-tier1"},
+		{"a name of one's own", "local", []string{"local-mvp-staging"}, "local-mvp-staging"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t)
+			c.app.flags.target = test.target
+			selected, err := c.app.selectStack(test.arguments)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, selected.name)
+			assert.Equal(t, filepath.Join(c.root, "state", test.want), selected.folder)
+		})
+	}
+}
+
+func TestConfigurationComesFromTheCheckoutAndTheCommandLine(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.write(t, "checkout/Pulumi.yaml", "name: rad-panel\nruntime: go\n")
+	c.write(t, "checkout/Pulumi.local-mvp.yaml", "config:\n  rad-panel:logLevel: warn\n  rad-panel:httpPort: \"8080\"\n")
+	c.app.Folder = filepath.Join(c.root, "checkout", "deep", "inside")
+	c.app.flags = flags{target: "local", config: []string{"logLevel=debug", "rad-panel:fileSizeLimit=1MiB"}}
+
+	selected, err := c.app.selectStack([]string{"mvp"})
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(c.root, "checkout"), selected.project)
+	stack, config, err := c.app.load(selected)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"logLevel": "debug", "httpPort": "8080", "fileSizeLimit": "1MiB"}, config)
+	assert.Equal(t, "debug", stack.Settings.LogLevel)
+	assert.Equal(t, 8080, stack.Settings.HTTPPort)
+}
+
+func TestAProjectOfAnotherNameIsNotOurs(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.write(t, "Pulumi.yaml", "name: rad-panel\n")
+	c.write(t, "other/Pulumi.yaml", "name: something\n")
+	assert.Equal(t, c.root, projectAround(filepath.Join(c.root, "other")))
+}
+
+func TestTheReleaseIsFoundOrItsAbsenceExplained(t *testing.T) {
+	t.Parallel()
+	release := func(t *testing.T, c *console, folder string) string {
+		t.Helper()
+		c.write(t, folder+"/radpanel", "binary")
+		c.write(t, folder+"/web/index.html", "<html>")
+		return filepath.Join(c.root, folder)
+	}
+	t.Run("beside rad", func(t *testing.T) {
+		t.Parallel()
+		c := newConsole(t)
+		want := release(t, c, "bin")
+		found, err := c.app.findRelease(selection{})
+		require.NoError(t, err)
+		assert.Equal(t, want, found)
+	})
+	t.Run("in the checkout", func(t *testing.T) {
+		t.Parallel()
+		c := newConsole(t)
+		want := release(t, c, "checkout/bin")
+		found, err := c.app.findRelease(selection{project: filepath.Join(c.root, "checkout")})
+		require.NoError(t, err)
+		assert.Equal(t, want, found)
+	})
+	t.Run("the flag before the variable", func(t *testing.T) {
+		t.Parallel()
+		c := newConsole(t)
+		want := release(t, c, "flag")
+		c.environment["RAD_RELEASE_FOLDER"] = release(t, c, "variable")
+		c.app.flags.release = "flag"
+		found, err := c.app.findRelease(selection{})
+		require.NoError(t, err)
+		assert.Equal(t, want, found)
+	})
+	t.Run("nowhere", func(t *testing.T) {
+		t.Parallel()
+		c := newConsole(t)
+		_, err := c.app.findRelease(selection{})
+		require.ErrorContains(t, err, "radpanel and web/index.html missing")
+		require.ErrorContains(t, err, "make build")
+		assert.Equal(t, exitMissing, exitCode(err))
+	})
+	t.Run("half of one", func(t *testing.T) {
+		t.Parallel()
+		c := newConsole(t)
+		c.write(t, "half/radpanel", "binary")
+		c.app.flags.release = "half"
+		_, err := c.app.findRelease(selection{})
+		require.ErrorContains(t, err, "half holds no release: web/index.html missing")
+	})
+}
+
+func TestPurgeWithoutATerminalNeedsYes(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	kept := c.write(t, "state/local-mvp/data", "precious")
+	c.app.Stdin = strings.NewReader("local-mvp\n") // Not a terminal: an answer in a pipe is no consent.
+	assert.Equal(t, int(exitUsage), c.run(t, "down", "mvp", "--purge"))
+	assert.Contains(t, c.errors.String(), "add --yes")
+	assert.FileExists(t, kept)
+}
+
+func TestDownOfWhatIsNotThereIsDone(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	for _, arguments := range [][]string{{"down"}, {"down", "mvp", "--purge"}, {"down", "mvp", "--purge", "--yes"}} {
+		assert.Equal(t, int(exitDone), c.run(t, arguments...), c.errors.String())
+		assert.Contains(t, c.out.String(), "nothing to do")
+	}
+}
+
+func TestStatusOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	assert.Equal(t, int(exitStopped), c.run(t, "status"))
+	assert.Equal(t, "local-mvp  absent: there is no such stack on this machine; `rad up local-mvp` makes it\n", c.out.String())
+	assert.Equal(t, int(exitStopped), c.run(t, "status", "mvp", "--json"))
+	assert.JSONEq(t, `{"stack":"local-mvp","target":"local","state":"absent","data_bytes":0,"services":[]}`, c.out.String())
+}
+
+func TestEveryFieldOfTheJSONIsDocumented(t *testing.T) {
+	t.Parallel()
+	topic := jsonTopic().Long
+	var check func(of reflect.Type)
+	check = func(of reflect.Type) {
+		for i := range of.NumField() {
+			field := of.Field(i)
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			require.NotEmpty(t, name, "%s.%s has no name in JSON", of, field.Name)
+			if name == "-" {
+				continue
+			}
+			assert.NotEmpty(t, field.Tag.Get("doc"), "%s.%s", of, field.Name)
+			assert.Contains(t, topic, name)
+			if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+				check(field.Type.Elem())
+			}
+		}
+	}
+	for _, event := range progress.Events() {
+		check(reflect.TypeOf(event))
+	}
+	check(reflect.TypeFor[Status]())
+}
+
+// TestTheDocumentIsFresh fails if docs/rad.md is not what `make docs` writes.
+func TestTheDocumentIsFresh(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	require.Equal(t, int(exitDone), c.run(t, "docs"))
+	path := "../../../../docs/rad.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, c.out.Bytes(), 0o644)) //nolint:gosec // A document.
+	}
+	document, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, c.out.String(), string(document), "run `make docs`")
+	for _, entry := range exitCodes() {
+		assert.Contains(t, string(document), entry.meaning)
+	}
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"github.com/spf13/cobra"
+
+	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
+	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
+	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
+	"github.com/radpanel/radpanel/infra"
+	"github.com/radpanel/radpanel/infra/local"
+	"github.com/radpanel/radpanel/infra/local/provider"
+	"github.com/radpanel/radpanel/stacks"
+)
+
+func (a *App) upCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "up [stack]",
+		Short: "Bring a stack up, or make it again what its configuration says",
+		Long: "up starts every part of the stack in its order, and prints the panel's address. Run again, it changes only what\n" +
+			"differs: a service that died, a file that was edited, a key of the configuration. Data is never touched.",
+		Example: "  rad up\n  rad up tier1 -c logLevel=debug\n  rad up mvp --json | jq -r 'select(.type==\"summary\").outputs.url'",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			return a.deploy(command.Context(), "up", arguments, (*engine.Engine).Up)
+		},
+	}
+	a.addDeployFlags(command)
+	a.addJSONFlag(command, "say what happens as one JSON object a line: see rad help json")
+	return command
+}
+
+func (a *App) previewCommand() *cobra.Command {
+	expectNoChanges := false
+	command := &cobra.Command{
+		Use:   "preview [stack]",
+		Short: "Say what `up` would change, what endangers data first",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			return a.deploy(command.Context(), "preview", arguments, func(e *engine.Engine, ctx context.Context) (engine.Outcome, error) {
+				outcome, err := e.Preview(ctx)
+				if err == nil && expectNoChanges && outcome.Counts.Changed() > 0 {
+					err = &silentError{code: exitPending}
+				}
+				return outcome, err
+			})
+		},
+	}
+	a.addDeployFlags(command)
+	a.addJSONFlag(command, "say it as one JSON object a line: see rad help json")
+	command.Flags().BoolVar(&expectNoChanges, "expect-no-changes", false, "exit with 5 if there are changes")
+	return command
+}
+
+// deploy runs an operation of the engine on a stack.
+func (a *App) deploy(ctx context.Context, name string, arguments []string, operation func(*engine.Engine, context.Context) (engine.Outcome, error)) error {
+	selected, err := a.selectStack(arguments)
+	if err != nil {
+		return err
+	}
+	stack, config, err := a.load(selected)
+	if err != nil {
+		return err
+	}
+	if stack.Target == stacks.AWS {
+		return a.handOver(ctx, name, selected)
+	}
+	return a.report(name, selected, func(show func(progress.Event)) (engine.Outcome, error) {
+		if err := lackingPackages(); err != nil {
+			return engine.Outcome{}, err
+		}
+		release, err := a.findRelease(selected)
+		if err != nil {
+			return engine.Outcome{}, err
+		}
+		program := func(ctx *pulumi.Context) error {
+			return infra.Deploy(ctx, stack, infra.Options{StateFolder: selected.stateFolder, ReleaseFolder: release})
+		}
+		opened, err := a.openEngine(ctx, selected, "rad "+name+" "+selected.name, config, program, show)
+		if err != nil {
+			return engine.Outcome{}, err
+		}
+		outcome, err := operation(opened, ctx)
+		return outcome, errors.Join(err, opened.Close())
+	})
+}
+
+// report shows an operation from its start to its summary.
+func (a *App) report(name string, selected selection, operation func(show func(progress.Event)) (engine.Outcome, error)) error {
+	start := a.Now()
+	renderer := a.renderer()
+	renderer.Show(progress.Started{Command: name, Stack: selected.name, Target: string(stacks.Local)})
+	outcome, err := operation(renderer.Show)
+	for _, change := range outcome.Changes {
+		renderer.Show(change)
+	}
+	summary := progress.Summary{
+		Command: name, Stack: selected.name, Result: progress.Succeeded, Changes: outcome.Counts,
+		Elapsed: progress.Duration(a.Now().Sub(start)), ExitCode: int(exitCode(err)),
+	}
+	switch {
+	case errors.Is(err, ErrInterrupted):
+		summary.Result = progress.Canceled
+	case err != nil && !errors.As(err, new(*silentError)):
+		summary.Result, summary.Errors = progress.Failed, reasons(err)
+	case name == "up":
+		summary.Outputs = outcome.Outputs
+	}
+	renderer.Show(summary)
+	return errors.Join(err, renderer.Close())
+}
+
+func reasons(err error) []string {
+	var failed *engine.FailedError
+	if errors.As(err, &failed) {
+		return failed.Reasons
+	}
+	return []string{err.Error()}
+}
+
+// openEngine finds pulumi and opens the engine on a stack of this machine.
+func (a *App) openEngine(ctx context.Context, selected selection, purpose string, config map[string]string, program pulumi.RunFunc,
+	show func(progress.Event),
+) (*engine.Engine, error) {
+	cli, err := a.findPulumi(ctx, selected, show)
+	if err != nil {
+		return nil, err
+	}
+	served, err := provider.New()
+	if err != nil {
+		return nil, fmt.Errorf("make provider %s: %w", provider.Name, err)
+	}
+	server, err := p.RawServer(provider.Name, provider.Version, served)(nil)
+	if err != nil {
+		return nil, fmt.Errorf("serve provider %s: %w", provider.Name, err)
+	}
+	if err := makeStateFolder(selected.stateFolder); err != nil {
+		return nil, err
+	}
+	return engine.Open(ctx, engine.Options{
+		Home: selected.home, Stack: selected.name, Purpose: purpose, CLI: cli, Program: program, Config: config,
+		Providers: map[string]pulumirpc.ResourceProviderServer{provider.Name: server},
+		Show:      show, HoldsData: provider.HoldsData, Force: a.Force, Now: a.Now,
+	})
+}
+
+// makeStateFolder makes the folder of all stacks. The services run as other users than root's rad and must be able to
+// reach their own folders in it; each of those says who may read it.
+func makeStateFolder(folder string) error {
+	if _, err := os.Stat(folder); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(folder, 0o711); err != nil { //nolint:gosec // See above: it can be passed, not read.
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	return nil
+}
+
+// findPulumi finds the Pulumi command line, and shows a build that this takes.
+func (a *App) findPulumi(ctx context.Context, selected selection, show func(progress.Event)) (pulumicli.CLI, error) {
+	finder, err := a.finder(selected)
+	if err != nil {
+		return pulumicli.CLI{}, err
+	}
+	finder.Progress = func(now pulumicli.BuildProgress) {
+		text := fmt.Sprintf("building pulumi %s, once: %s", pulumicli.PinnedVersion, now.Activity)
+		if now.Packages > 0 && !now.Done {
+			text += fmt.Sprintf(" (%d packages so far)", now.Packages)
+		}
+		show(progress.Activity{Text: text, Elapsed: progress.Duration(now.Elapsed), Lasting: now.Done})
+	}
+	return finder.Find(ctx)
+}
+
+func (a *App) finder(selected selection) (pulumicli.Finder, error) {
+	cache := a.Getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(cache) {
+		cache = filepath.Join(a.Getenv("HOME"), ".cache")
+	}
+	if !filepath.IsAbs(cache) {
+		return pulumicli.Finder{}, &missingError{problem: "neither HOME nor XDG_CACHE_HOME is set: rad needs a folder for its cache"}
+	}
+	tools := ""
+	for _, checkout := range []string{selected.project, projectAround(filepath.Dir(a.Executable))} {
+		candidate := filepath.Join(checkout, "tools")
+		if _, err := os.Stat(filepath.Join(candidate, "go.mod")); checkout != "" && err == nil {
+			tools = candidate
+			break
+		}
+	}
+	return pulumicli.Finder{
+		Override: a.Getenv(pulumicli.PathVariable), SearchPath: a.Getenv("PATH"),
+		CacheFolder: filepath.Join(cache, "radpanel", "pulumi"), ToolsFolder: tools,
+	}, nil
+}
+
+// lackingPackages says which servers this machine lacks, all at once.
+func lackingPackages() error {
+	missing := local.Requirements()
+	if len(missing) == 0 {
+		return nil
+	}
+	return &missingError{problem: requirementsText(missing)}
+}
+
+// requirementsText tells how to get what is missing.
+func requirementsText(missing []local.Requirement) string {
+	var commands, packages []string
+	for _, requirement := range missing {
+		commands = append(commands, requirement.Command)
+		if !slices.Contains(packages, requirement.Package) {
+			packages = append(packages, requirement.Package)
+		}
+	}
+	return fmt.Sprintf("this machine lacks %s: run `make build` in the checkout, or `apt-get install --no-install-recommends %s`",
+		strings.Join(commands, ", "), strings.Join(packages, " "))
+}
