@@ -60,7 +60,7 @@ func New(deps Deps) (*API, error) {
 		}
 		a.proxies = append(a.proxies, prefix)
 	}
-	a.huma = humago.NewWithPrefix(a.mux, basePath, a.humaConfig())
+	a.huma = humago.New(a.mux, a.humaConfig())
 	a.registerAll()
 	a.registerHealth()
 	if a.document, err = a.renderDocument(); err != nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// register adds an operation. Every error that the handler returns is mapped to a problem (see problem.go).
+// register adds an operation at basePath and its own path. Every error that the handler returns is mapped to a problem (see problem.go).
 func register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	op.Path = basePath + op.Path
 	op.Middlewares = append(huma.Middlewares{a.limitTime}, op.Middlewares...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
