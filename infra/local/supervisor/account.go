@@ -38,10 +38,13 @@ type Identity struct{ UID, GID int }
 // Privileged tells whether processes can be given accounts of their own.
 func Privileged() bool { return os.Geteuid() == 0 }
 
+// Caller is who runs this program.
+func Caller() Identity { return Identity{os.Geteuid(), os.Getegid()} }
+
 // Identity gives the user and group of an account of the stack.
 func (s Stack) Identity(account Account) (Identity, error) {
 	if !Privileged() {
-		return Identity{os.Geteuid(), os.Getegid()}, nil
+		return Caller(), nil
 	}
 	switch account {
 	case Panel, Log:
@@ -133,11 +136,11 @@ func (s Stack) reserveIDs() error {
 	if err != nil {
 		return fmt.Errorf("user ids of the stack: %w", err)
 	}
-	return writeFile(s.path("accounts.json"), raw, 0o600, Identity{})
+	return WriteFile(s.path("accounts.json"), raw, 0o600, Caller())
 }
 
-// credential makes a command run as an account; nil where that is the caller's own.
-func credential(id Identity) *syscall.SysProcAttr {
+// Credential makes a command run as an account; nil where that is the caller's own.
+func Credential(id Identity) *syscall.SysProcAttr {
 	if !Privileged() {
 		return nil
 	}

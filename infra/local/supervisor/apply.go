@@ -48,11 +48,11 @@ func (s Stack) install(ctx context.Context, spec Spec, g generation, id Identity
 	if err := s.prepareService(spec.Name); err != nil {
 		return err
 	}
-	if err := makeFolder(s.Folder(spec.Name), 0o711, Identity{}.orCaller()); err != nil {
+	if err := MakeFolder(s.Folder(spec.Name), 0o711, Caller()); err != nil {
 		return err
 	}
 	for folder, mode := range spec.Folders {
-		if err := makeFolder(s.path(spec.Name, folder), mode, id); err != nil {
+		if err := MakeFolder(s.path(spec.Name, folder), mode, id); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (s Stack) judge(ctx context.Context, spec Spec, g generation, id Identity) 
 	}
 	command := exec.CommandContext(ctx, arguments[0], arguments[1:]...) //nolint:gosec // The command is the program's own.
 	command.Dir = s.Folder(spec.Name)
-	command.SysProcAttr = credential(id)
+	command.SysProcAttr = Credential(id)
 	command.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("service %s: its own check refuses the new configuration (%w), so the present one stays: %s",
@@ -127,7 +127,7 @@ func (s Stack) comeIntoForce(ctx context.Context, spec Spec, running, g generati
 			return err
 		}
 		if s.awaitReady(ctx, spec, g.digest, reloadTimeout) == nil {
-			return writeFile(filepath.Join(s.service(spec.Name), "started"), []byte(g.folder()+"\n"), 0o600, Identity{})
+			return WriteFile(filepath.Join(s.service(spec.Name), "started"), []byte(g.folder()+"\n"), 0o600, Caller())
 		}
 		// It runs as it should, yet it does not answer: perhaps it hangs. A new one may not.
 	}

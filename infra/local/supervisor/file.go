@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// writeFile writes a file so that it is there whole or not at all, whatever happens meanwhile.
-func writeFile(path string, content []byte, mode fs.FileMode, owner Identity) error {
+// WriteFile writes a file so that it is there whole or not at all, whatever happens meanwhile. Where the caller may, it gives
+// the file to its owner.
+func WriteFile(path string, content []byte, mode fs.FileMode, owner Identity) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return DiskError(path, err)
@@ -36,11 +37,11 @@ func writeChanged(path string, content []byte, mode fs.FileMode) error {
 			return nil
 		}
 	}
-	return writeFile(path, content, mode, Identity{})
+	return WriteFile(path, content, mode, Caller())
 }
 
-// makeFolder makes a folder, or gives the one that is there the mode and the owner that it should have.
-func makeFolder(path string, mode fs.FileMode, owner Identity) error {
+// MakeFolder makes a folder, or gives the one that is there the mode and the owner that it should have.
+func MakeFolder(path string, mode fs.FileMode, owner Identity) error {
 	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return DiskError(path, err)
 	}

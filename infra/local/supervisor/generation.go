@@ -81,6 +81,10 @@ func (s Stack) renderStart(spec Spec, id Identity) string {
 		fmt.Fprintf(&out, "if read -r pid <%[1]s && case $(readlink \"/proc/$pid/cwd\") in '%[2]s'/*) false ;; esac; then rm -f %[1]s; fi 2>/dev/null\n",
 			quote(file), s.Folder(spec.Name))
 	}
+	if Privileged() {
+		// The pipe to the logger is root's; a service may open its output by name, as nginx does with /dev/stdout.
+		fmt.Fprintf(&out, "chown %d:%d /dev/stdout\n", id.UID, id.GID)
+	}
 	out.WriteString("unset PWD OLDPWD\n")
 	// A service's memory holds secrets: it is not written to disk when it crashes.
 	out.WriteString("ulimit -c 0\nulimit -n \"$(ulimit -H -n)\"\numask 077\n")
@@ -111,10 +115,10 @@ func (s Stack) write(service string, g generation, id Identity) error {
 	for name, text := range g.content {
 		owner := id
 		if strings.HasPrefix(name, ".") {
-			owner = Identity{}.orCaller() // The service need not even read how it is started.
+			owner = Caller() // The service need not even read how it is started.
 		}
 		text = strings.ReplaceAll(text, generationMark, g.digest)
-		if err := writeFile(filepath.Join(temporary, name), []byte(text), 0o600, owner); err != nil {
+		if err := WriteFile(filepath.Join(temporary, name), []byte(text), 0o600, owner); err != nil {
 			return err
 		}
 	}
@@ -167,6 +171,28 @@ func (s Stack) enforce(service, digest string) error {
 		return DiskError(temporary, err)
 	}
 	return DiskError(temporary, os.Rename(temporary, s.Conf(service)))
+}
+
+// Mentions tells whether the configuration of any service, the one in force or the one before, mentions a text.
+func (s Stack) Mentions(text string) (bool, error) {
+	files, err := filepath.Glob(s.path("*", "conf-*", "*"))
+	if err != nil {
+		return false, fmt.Errorf("configurations of the stack: %w", err)
+	}
+	hidden, err := filepath.Glob(s.path("*", "conf-*", startFile))
+	if err != nil {
+		return false, fmt.Errorf("configurations of the stack: %w", err)
+	}
+	for _, file := range append(files, hidden...) {
+		content, err := os.ReadFile(file) //nolint:gosec // The path is the stack's own.
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("configurations of the stack: %w", err)
+		}
+		if strings.Contains(string(content), text) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // prune removes all generations but the named ones, and what an interrupted write left.

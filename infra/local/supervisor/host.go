@@ -44,7 +44,7 @@ func (s Stack) makeRoot() (made bool, err error) {
 		if err := os.MkdirAll(filepath.Dir(s.directory), 0o711); err != nil { //nolint:gosec // Services with accounts of their own pass through.
 			return false, DiskError(s.directory, err)
 		}
-		return true, makeFolder(s.directory, 0o711, Identity{})
+		return true, MakeFolder(s.directory, 0o711, Caller())
 	case err != nil:
 		return false, fmt.Errorf("folder of the stack: %w", err)
 	case !info.IsDir():
@@ -55,7 +55,7 @@ func (s Stack) makeRoot() (made bool, err error) {
 		return false, fmt.Errorf("folder of the stack %s belongs to the user with id %d, not to the caller (%d): run as that user, "+
 			"or choose another state folder", s.directory, owner, os.Geteuid())
 	}
-	return false, makeFolder(s.directory, 0o711, Identity{os.Geteuid(), os.Getegid()})
+	return false, MakeFolder(s.directory, 0o711, Caller())
 }
 
 func (s Stack) prepare(services []string) error {
@@ -63,11 +63,11 @@ func (s Stack) prepare(services []string) error {
 		return err
 	}
 	for _, folder := range []string{"supervisor", "supervisor/bin", "services"} {
-		if err := makeFolder(s.path(folder), 0o700, Identity{}.orCaller()); err != nil {
+		if err := MakeFolder(s.path(folder), 0o700, Caller()); err != nil {
 			return err
 		}
 	}
-	if err := makeFolder(s.path("log"), 0o711, Identity{}.orCaller()); err != nil {
+	if err := MakeFolder(s.path("log"), 0o711, Caller()); err != nil {
 		return err
 	}
 	rendered, err := s.stackScripts()
@@ -106,13 +106,13 @@ func (s Stack) prepareService(name string) error {
 	parts := []string{folder}
 	if name != guard {
 		parts = append(parts, filepath.Join(folder, "log"), filepath.Join(folder, "control"))
-		if err := errors.Join(makeFolder(s.Log(name), 0o700, logger),
+		if err := errors.Join(MakeFolder(s.Log(name), 0o700, logger),
 			writeChanged(filepath.Join(s.Log(name), "config"), []byte(logConfig), 0o644)); err != nil {
 			return err
 		}
 	}
 	for _, part := range parts {
-		if err := makeFolder(part, 0o700, Identity{}.orCaller()); err != nil {
+		if err := MakeFolder(part, 0o700, Caller()); err != nil {
 			return err
 		}
 	}
@@ -130,14 +130,6 @@ func (s Stack) prepareService(name string) error {
 		}
 	}
 	return DiskError(folder, os.Rename(folder, s.service(name)))
-}
-
-// orCaller is the identity itself where accounts can be given, else the caller's.
-func (id Identity) orCaller() Identity {
-	if Privileged() {
-		return id
-	}
-	return Identity{os.Geteuid(), os.Getegid()}
 }
 
 // Running tells whether the stack's supervisor runs.

@@ -85,7 +85,7 @@ func hasOpen(folder, pattern string) (bool, error) {
 func holdersSeenBy(ctx context.Context, id Identity, pattern string) ([]int, error) {
 	// find complains about every process that it may not look into.
 	search := exec.CommandContext(ctx, "find", "/proc", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-perm", "-200", "-lname", pattern) //nolint:gosec // The pattern is the stack's own.
-	search.SysProcAttr = credential(id)
+	search.SysProcAttr = Credential(id)
 	search.Dir = "/"
 	out, err := search.Output()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

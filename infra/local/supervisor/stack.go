@@ -40,6 +40,9 @@ func Open(directory string) (Stack, error) {
 // Directory is the stack's folder.
 func (s Stack) Directory() string { return s.directory }
 
+// Path joins names to the stack's folder.
+func (s Stack) Path(names ...string) string { return s.path(names...) }
+
 func (s Stack) path(parts ...string) string {
 	return filepath.Join(append([]string{s.directory}, parts...)...)
 }
