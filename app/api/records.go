@@ -83,13 +83,15 @@ type listRecordsInput struct {
 	Sort string `query:"sort" enum:"created,-created,title,-title,updated,-updated" default:"created"`
 }
 
-type listRecordsOutput struct {
-	Body struct {
-		list[Record]
-
-		Total *int64 `json:"total,omitempty" doc:"How many records the panel has; absent in a search."`
-	}
+// RecordList is a page of a panel's records. Its fields are written out because the document would leave out those
+// of an embedded type that is not exported.
+type RecordList struct {
+	Items      []Record `json:"items" nullable:"false"`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Where the next items are; absent at the end."`
+	Total      *int64   `json:"total,omitempty" doc:"How many records the panel has; absent in a search."`
 }
+
+type listRecordsOutput struct{ Body RecordList }
 
 func (a *API) listRecords(ctx context.Context, in *listRecordsInput) (*listRecordsOutput, error) {
 	list := "records " + in.PanelID.String() + " " + in.Sort + " " + in.Q
@@ -109,8 +111,7 @@ func (a *API) listRecords(ctx context.Context, in *listRecordsInput) (*listRecor
 	if err != nil {
 		return nil, err
 	}
-	out := &listRecordsOutput{}
-	out.Body.list = page.Body
+	out := &listRecordsOutput{RecordList{Items: page.Body.Items, NextCursor: page.Body.NextCursor}}
 	if in.Q == "" {
 		out.Body.Total = &found.RecordCount
 	}
