@@ -1,0 +1,118 @@
+package machine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/stacks"
+)
+
+// PgBouncer is the pooler of one PostgreSQL server.
+type PgBouncer struct {
+	// Database is the blueprint's: all clients together use at most its ServiceConnections.
+	Database stacks.Database
+	// ConfigFolder is absolute: where the files of Files lie.
+	ConfigFolder string
+	// SocketFolder is the absolute folder of the unix socket. Only the pooler's own account and root can open it.
+	SocketFolder string
+	// ListenAddresses are those of TCP; none: the unix socket is the only way in.
+	ListenAddresses []netip.Addr
+	// Port is that of TCP, and part of the socket's name.
+	Port int
+	// Name is the panel's database, here and in PostgreSQL.
+	Name string
+	// ServerHost is PostgreSQL's IP address, or the absolute folder of its unix socket.
+	ServerHost string
+	ServerPort int
+	// Users may log in, with the same name and password as in PostgreSQL.
+	Users []Login
+	// Admins are those of Users that may use the console: PAUSE, RESUME, RELOAD, SHOW. Beside them the pooler's own
+	// account may, as user "pgbouncer", without a password, on the unix socket.
+	Admins []string
+}
+
+// Login is a name and its password.
+type Login struct {
+	Name     string
+	Password config.Secret
+}
+
+// The files of PgBouncer.
+const (
+	PgBouncerFile = "pgbouncer.ini"
+	// PgBouncerUsersFile holds passwords in clear, for its owner's eyes only (0600): to log in to PostgreSQL by SCRAM,
+	// PgBouncer needs the password itself or the very keys that the server derived from it, which are as good as it.
+	PgBouncerUsersFile = "userlist.txt"
+)
+
+// clientsPerConnection is how many clients may wait for each connection to the server. A client takes about 2 KiB.
+const clientsPerConnection = 10
+
+// Files gives the pooler's configuration, by file name. PgBouncerUsersFile is secret.
+func (p PgBouncer) Files() (map[string]string, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	text, err := render(PgBouncerFile, struct {
+		PgBouncer
+		Listen     string
+		AdminList  string
+		MaxClients int
+	}{p, words(p.ListenAddresses, ","), strings.Join(p.Admins, ","), clientsPerConnection * p.Database.ServiceConnections()})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{PgBouncerFile: text, PgBouncerUsersFile: userlist(p.Users)}, nil
+}
+
+// Reloadable gives the names of the files that the pooler reads again at HUP. A changed address or port needs a
+// restart.
+func (PgBouncer) Reloadable() []string { return []string{PgBouncerUsersFile} }
+
+// userlist writes one login a line, both words in quotes; a quote inside is doubled.
+func userlist(users []Login) string {
+	var text strings.Builder
+	for _, user := range users {
+		fmt.Fprintf(&text, "%s %s\n", doubleQuoted(user.Name), doubleQuoted(user.Password.Reveal()))
+	}
+	return text.String()
+}
+
+func doubleQuoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
+
+func (p PgBouncer) check() error {
+	c := &checker{program: "PgBouncer"}
+	if p.Database.Pooling != stacks.TransactionPooling {
+		c.fail("Database.Pooling", p.Database.Pooling, string(stacks.TransactionPooling))
+	}
+	c.atLeast("Database.MaxConnections", int64(p.Database.MaxConnections), int64(p.Database.ReservedConnections)+1)
+	c.path("ConfigFolder", p.ConfigFolder)
+	c.port("Port", p.Port)
+	c.socketFolder("SocketFolder", p.SocketFolder, fmt.Sprintf(".s.PGSQL.%d", p.Port))
+	c.addresses("ListenAddresses", p.ListenAddresses)
+	c.identifier("Name", p.Name)
+	if p.Name == "pgbouncer" {
+		c.fail("Name", p.Name, `another name: "pgbouncer" is the console`)
+	}
+	if strings.HasPrefix(p.ServerHost, "/") {
+		c.path("ServerHost", p.ServerHost)
+	} else if address, err := netip.ParseAddr(p.ServerHost); err != nil || address.Zone() != "" {
+		c.fail("ServerHost", p.ServerHost, "an IP address without a zone, or the absolute folder of a unix socket")
+	}
+	c.port("ServerPort", p.ServerPort)
+	if len(p.Users) == 0 {
+		c.fail("Users", p.Users, "at least one")
+	}
+	for i, user := range p.Users {
+		c.login(fmt.Sprintf("Users[%d]", i), user)
+	}
+	for i, admin := range p.Admins {
+		if !slices.ContainsFunc(p.Users, func(user Login) bool { return user.Name == admin }) {
+			c.fail(fmt.Sprintf("Admins[%d]", i), admin, "one of Users")
+		}
+	}
+	return c.err()
+}
