@@ -63,6 +63,19 @@ func (s *Server) exec(t testing.TB, statement string) {
 	require.NoError(t, err, statement)
 }
 
+// Connect opens one connection as the superuser, outside of any pool, and closes it after the test.
+func (d *Database) Connect(t testing.TB) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.SuperuserURL.Reveal())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+		defer cancel()
+		_ = conn.Close(ctx)
+	})
+	return conn
+}
+
 // Open opens a pool of up to ten connections as the application and closes it after the test.
 func (d *Database) Open(t testing.TB) *database.DB {
 	t.Helper()
