@@ -3,9 +3,11 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,6 +64,21 @@ func (c *checker) socketFolder(field, folder, name string) {
 		c.fail(field, folder, fmt.Sprintf("a shorter path: that of the unix socket, %s, may have at most %d characters and has %d",
 			path, maxSocketPath, len(path)))
 	}
+}
+
+// socketMode checks who may open a unix socket. To connect takes the right to write.
+func (c *checker) socketMode(field string, mode fs.FileMode) {
+	if !slices.Contains([]fs.FileMode{0, 0o700, 0o770, 0o777}, mode) {
+		c.fail(field, mode, "0700, 0770 or 0777, or 0 for 0700")
+	}
+}
+
+// permissions writes a mode that socketMode lets through.
+func permissions(mode fs.FileMode) string {
+	if mode == 0 {
+		mode = 0o700
+	}
+	return fmt.Sprintf("%04o", mode)
 }
 
 func (c *checker) port(field string, value int) {

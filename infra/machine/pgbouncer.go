@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,8 +17,10 @@ type PgBouncer struct {
 	Database stacks.Database
 	// ConfigFolder is absolute: where the files of Files lie.
 	ConfigFolder string
-	// SocketFolder is the absolute folder of the unix socket. Only the pooler's own account and root can open it.
+	// SocketFolder is the absolute folder of the unix socket, SocketMode who may open it. 0: the pooler's own account
+	// alone.
 	SocketFolder string
+	SocketMode   fs.FileMode
 	// ListenAddresses are those of TCP; none: the unix socket is the only way in.
 	ListenAddresses []netip.Addr
 	// Port is that of TCP, and part of the socket's name.
@@ -58,10 +61,17 @@ func (p PgBouncer) Files() (map[string]string, error) {
 	}
 	text, err := render(PgBouncerFile, struct {
 		PgBouncer
-		Listen     string
-		AdminList  string
-		MaxClients int
-	}{p, words(p.ListenAddresses, ","), strings.Join(p.Admins, ","), clientsPerConnection * p.Database.ServiceConnections()})
+		Listen            string
+		SocketPermissions string
+		AdminList         string
+		MaxClients        int
+	}{
+		PgBouncer:         p,
+		Listen:            words(p.ListenAddresses, ","),
+		SocketPermissions: permissions(p.SocketMode),
+		AdminList:         strings.Join(p.Admins, ","),
+		MaxClients:        clientsPerConnection * p.Database.ServiceConnections(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +102,7 @@ func (p PgBouncer) check() error {
 	c.path("ConfigFolder", p.ConfigFolder)
 	c.port("Port", p.Port)
 	c.socketFolder("SocketFolder", p.SocketFolder, fmt.Sprintf(".s.PGSQL.%d", p.Port))
+	c.socketMode("SocketMode", p.SocketMode)
 	c.addresses("ListenAddresses", p.ListenAddresses)
 	c.identifier("Name", p.Name)
 	if p.Name == "pgbouncer" {

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"time"
 
@@ -17,17 +18,19 @@ type Postgres struct {
 	// DataFolder and ConfigFolder are absolute: what initdb made, and where the files of Files lie.
 	DataFolder   string
 	ConfigFolder string
-	// SocketFolder is the absolute folder of the unix socket. Only the server's own account and root can open it.
+	// SocketFolder is the absolute folder of the unix socket, SocketMode who may open it. 0: the server's own account
+	// alone.
 	SocketFolder string
+	SocketMode   fs.FileMode
 	// ListenAddresses are those of TCP; none: the unix socket is the only way in.
 	ListenAddresses []netip.Addr
 	// Port is that of TCP, and part of the socket's name.
 	Port int
 	// Superuser is the role that initdb made. It comes in by the unix socket alone.
 	Superuser string
-	// SystemUser, when set, is the account of the operating system that is Superuser without a password. Empty:
-	// Superuser gives a password.
-	SystemUser string
+	// SystemUsers are the accounts of the operating system that are Superuser without a password. None: Superuser gives
+	// a password.
+	SystemUsers []string
 	// Name is the panel's database.
 	Name string
 	// Roles are those that may log in to it, by password, on the unix socket and from Clients.
@@ -133,10 +136,11 @@ func (p Postgres) check() error {
 	c.path("ConfigFolder", p.ConfigFolder)
 	c.port("Port", p.Port)
 	c.socketFolder("SocketFolder", p.SocketFolder, fmt.Sprintf(".s.PGSQL.%d.lock", p.Port))
+	c.socketMode("SocketMode", p.SocketMode)
 	c.addresses("ListenAddresses", p.ListenAddresses)
 	c.identifier("Superuser", p.Superuser)
-	if p.SystemUser != "" {
-		c.account("SystemUser", p.SystemUser)
+	for i, user := range p.SystemUsers {
+		c.account(fmt.Sprintf("SystemUsers[%d]", i), user)
 	}
 	c.identifier("Name", p.Name)
 	for i, role := range p.Roles {
@@ -161,6 +165,7 @@ func (p Postgres) check() error {
 type postgresSettings struct {
 	Postgres
 	Listen                                       string
+	SocketPermissions                            string
 	SuperuserReserved                            int
 	SharedBuffers, EffectiveCache                int64
 	WorkMemory, MaintenanceMemory                int64
@@ -181,6 +186,7 @@ func (p Postgres) settings() postgresSettings {
 	return postgresSettings{
 		Postgres:          p,
 		Listen:            words(p.ListenAddresses, ","),
+		SocketPermissions: permissions(p.SocketMode),
 		SuperuserReserved: superuserReserved,
 		SharedBuffers:     mebibytes(ram / 4),
 		// The rest of the host is shared with the service, the web server and the cache.
