@@ -194,6 +194,6 @@ func (a *API) download(ctx context.Context, c content) (*huma.StreamResponse, er
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "private, no-cache") // May be kept, but is asked for: it can be deleted.
 		header.Set("ETag", `"`+c.tag+`"`)
-		http.ServeContent(w, r, "", object.Info().StoredAt, object)
+		http.ServeContent(&rangeRecorder{ResponseWriter: w, request: r}, r, "", object.Info().StoredAt, object)
 	}}, nil
 }

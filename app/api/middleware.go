@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -109,7 +110,8 @@ func (a *API) limitInFlight(next http.Handler) http.Handler {
 	})
 }
 
-// checkText refuses paths and queries that PostgreSQL could not store or compare: NUL and what is not UTF-8.
+// checkText refuses paths and queries that PostgreSQL could not store or compare: NUL and what is not UTF-8. It also
+// refuses paths with "..", which the multiplexer would redirect to a resource that the client did not name.
 func (a *API) checkText(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.QueryUnescape(r.URL.RawQuery)
@@ -118,6 +120,10 @@ func (a *API) checkText(next http.Handler) http.Handler {
 				writeProblem(w, r, invalid("query", "the URL must be UTF-8 without NUL characters"))
 				return
 			}
+		}
+		if clean := path.Clean(r.URL.Path); isOperation(r) && clean != r.URL.Path {
+			writeProblem(w, r, problem(http.StatusNotFound, "There is nothing at this path."))
+			return
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -80,6 +80,34 @@ func (r *statusRecorder) code() int {
 	return r.status
 }
 
+// rangeRecorder makes a problem of what http.ServeContent says in plain text: that there is no such range.
+type rangeRecorder struct {
+	http.ResponseWriter
+
+	request *http.Request
+	refused bool
+}
+
+func (r *rangeRecorder) WriteHeader(status int) {
+	if r.refused = status == http.StatusRequestedRangeNotSatisfiable; r.refused {
+		writeProblem(r.ResponseWriter, r.request, problem(status, "There are fewer bytes than the range asks for."))
+		return
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *rangeRecorder) Write(p []byte) (int, error) {
+	if r.refused {
+		return len(p), nil
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// ReadFrom keeps sendfile for downloads.
+func (r *rangeRecorder) ReadFrom(source io.Reader) (int64, error) {
+	return io.Copy(r.ResponseWriter, source)
+}
+
 // refusalProbe takes what the multiplexer would have said.
 type refusalProbe struct {
 	header http.Header

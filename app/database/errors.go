@@ -68,7 +68,7 @@ func mapPostgresError(err *pgconn.PgError) error {
 	case err.Code == pgerrcode.ForeignKeyViolation:
 		return fmt.Errorf("%w: %s", ErrNotFound, err.ConstraintName)
 	case err.Code == pgerrcode.CheckViolation, err.Code == pgerrcode.NotNullViolation, pgerrcode.IsDataException(err.Code),
-		err.Code == pgerrcode.ProgramLimitExceeded: // An index row that is too large.
+		pgerrcode.IsProgramLimitExceeded(err.Code): // Such as a document that is nested too deeply.
 		return fmt.Errorf("%w: %s", ErrInvalid, err.Message)
 	case pgerrcode.IsConnectionException(err.Code), pgerrcode.IsInsufficientResources(err.Code),
 		pgerrcode.IsOperatorIntervention(err.Code), pgerrcode.IsTransactionRollback(err.Code),
