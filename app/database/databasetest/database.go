@@ -24,6 +24,8 @@ type Database struct {
 	OwnerURL config.Secret
 	// SuperuserURL connects as the superuser, who sees all of pg_stat_activity.
 	SuperuserURL config.Secret
+	// ServerURL connects as the superuser to another database of the server.
+	ServerURL config.Secret
 	// SocketDirectory is where the server listens, and Name the database's name: what a pooler needs.
 	SocketDirectory string
 	Name            string
@@ -48,6 +50,7 @@ func (s *Server) newDatabase(t testing.TB, from string) *Database {
 	t.Cleanup(func() { s.exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
 	return &Database{
 		URL: s.url(application, name), OwnerURL: s.url(owner, name), SuperuserURL: s.url(superuser, name),
+		ServerURL:       s.url(superuser, superuser),
 		SocketDirectory: s.directory, Name: name,
 	}
 }
@@ -66,7 +69,18 @@ func (s *Server) exec(t testing.TB, statement string) {
 // Connect opens one connection as the superuser, outside of any pool, and closes it after the test.
 func (d *Database) Connect(t testing.TB) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), d.SuperuserURL.Reveal())
+	return connect(t, d.SuperuserURL)
+}
+
+// ConnectServer is Connect to another database of the same server, for statements that must not be run from within.
+func (d *Database) ConnectServer(t testing.TB) *pgx.Conn {
+	t.Helper()
+	return connect(t, d.ServerURL)
+}
+
+func connect(t testing.TB, url config.Secret) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url.Reveal())
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
