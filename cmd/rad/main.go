@@ -26,6 +26,8 @@ func run() int {
 	force := make(chan struct{})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A reader that leaves, as in `rad up | head`, must not kill rad in the middle: caught, the write fails instead.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go heed(signals, cancel, force)
 
 	folder, err := os.Getwd()
@@ -43,7 +45,6 @@ func run() int {
 // heed has the first signal end what runs cleanly, the second at once, and the third end rad itself.
 func heed(signals <-chan os.Signal, cancel context.CancelCauseFunc, force chan<- struct{}) {
 	<-signals
-	fmt.Fprintln(os.Stderr, "\nrad: ending cleanly; interrupt again to end at once")
 	cancel(cli.ErrInterrupted)
 	<-signals
 	close(force)

@@ -75,7 +75,7 @@ func (a *App) deploy(ctx context.Context, name string, arguments []string, opera
 	if stack.Target == stacks.AWS {
 		return a.handOver(ctx, name, selected)
 	}
-	return a.report(name, selected, func(show func(progress.Event)) (engine.Outcome, error) {
+	return a.report(ctx, name, selected, func(show func(progress.Event)) (engine.Outcome, error) {
 		if err := lackingPackages(); err != nil {
 			return engine.Outcome{}, err
 		}
@@ -96,11 +96,17 @@ func (a *App) deploy(ctx context.Context, name string, arguments []string, opera
 }
 
 // report shows an operation from its start to its summary.
-func (a *App) report(name string, selected selection, operation func(show func(progress.Event)) (engine.Outcome, error)) error {
+func (a *App) report(ctx context.Context, name string, selected selection,
+	operation func(show func(progress.Event)) (engine.Outcome, error),
+) error {
 	start := a.Now()
 	renderer := a.renderer()
 	renderer.Show(progress.Started{Command: name, Stack: selected.name, Target: string(stacks.Local)})
+	unheard := context.AfterFunc(ctx, func() {
+		renderer.Show(progress.Message{Severity: progress.Warning, Text: "ending cleanly; interrupt again to end at once"})
+	})
 	outcome, err := operation(renderer.Show)
+	unheard()
 	for _, change := range outcome.Changes {
 		renderer.Show(change)
 	}

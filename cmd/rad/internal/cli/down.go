@@ -53,7 +53,7 @@ func (a *App) down(ctx context.Context, arguments []string, purge bool) error {
 			return err
 		}
 	}
-	return a.report("down", selected, func(show func(progress.Event)) (engine.Outcome, error) {
+	return a.report(ctx, "down", selected, func(show func(progress.Event)) (engine.Outcome, error) {
 		if !known {
 			return engine.Outcome{}, nil
 		}

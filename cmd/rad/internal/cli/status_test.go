@@ -13,11 +13,12 @@ import (
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/infra/local"
+	"github.com/radpanel/radpanel/infra/local/supervisor"
 )
 
 func statusNow() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC) }
 
-func service(name string, state local.State, pid int, since time.Duration) local.Service {
+func service(name string, state supervisor.State, pid int, since time.Duration) local.Service {
 	s := local.Service{Name: name, State: state, PID: pid, Address: "127.0.0.1:5432"}
 	if pid > 0 {
 		s.Since = statusNow().Add(-since)

@@ -83,8 +83,8 @@ type FailedError struct {
 	cause   error
 }
 
-// Error joins the reasons.
-func (e *FailedError) Error() string { return strings.Join(e.Reasons, "; ") }
+// Error gives each reason on a line of its own.
+func (e *FailedError) Error() string { return strings.Join(e.Reasons, "\n") }
 
 // Unwrap gives what the Automation API said.
 func (e *FailedError) Unwrap() error { return e.cause }

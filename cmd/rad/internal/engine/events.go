@@ -198,7 +198,10 @@ func operationOf(step apitype.StepEventMetadata) (operation progress.Operation, 
 
 // nameOf gives the name of a resource: the last part of its URN.
 func nameOf(urn string) string {
-	return urn[strings.LastIndex(urn, "::")+2*min(1, strings.Count(urn, "::")):]
+	if end := strings.LastIndex(urn, "::"); end >= 0 {
+		return urn[end+len("::"):]
+	}
+	return urn
 }
 
 // drift says which outputs a refresh found changed.

@@ -123,7 +123,7 @@ func (t *Terminal) Close() error {
 func (t *Terminal) draw(keep []string) {
 	var screen strings.Builder
 	if t.drawn > 0 {
-		fmt.Fprintf(&screen, "\x1b[%dA\x1b[J", t.drawn)
+		fmt.Fprintf(&screen, "\r\x1b[%dA\x1b[J", t.drawn) // \r: a Ctrl-C leaves ^C on the line.
 	}
 	for _, line := range keep {
 		screen.WriteString(line + "\n")
