@@ -6,7 +6,7 @@ import { precompress } from "./build/precompress.ts";
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-	plugins: [bootScript(at("./src/boot.js")), precompress({ firstLoad: 45_000, total: 100_000 })],
+	plugins: [bootScript(at("./src/boot.js")), precompress({ firstLoad: 50_000, total: 100_000 })],
 	build: {
 		target: "baseline-widely-available",
 		outDir: "dist",
@@ -18,7 +18,7 @@ export default defineConfig({
 	},
 	server: {
 		// RAD_URL is a running stack: its API answers while the front end is served from its sources.
-		proxy: { "/api": { target: process.env["RAD_URL"] ?? "http://127.0.0.1:8080", changeOrigin: true } },
+		proxy: { "/api": { target: process.env.RAD_URL ?? "http://127.0.0.1:8080", changeOrigin: true } },
 	},
 	test: { include: ["src/**/*.test.ts", "build/**/*.test.ts"], environment: "node" },
 });

@@ -1,11 +1,11 @@
-import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { useEffect } from "preact/hooks";
+import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import NotFound from "./pages/not-found.tsx";
 import Renewal from "./pages/renewal.tsx";
 import { openingError, openSession } from "./state/opening.ts";
 import { isAdmin, renewal, standing } from "./state/session.ts";
-import { CrashGuard } from "./ui/crash.tsx";
 import { ConnectionBanner } from "./ui/connection-banner.tsx";
+import { CrashGuard } from "./ui/crash.tsx";
 import { lazy } from "./ui/lazy.tsx";
 import { Opening, Shell } from "./ui/shell.tsx";
 import { Failed } from "./ui/states.tsx";
@@ -54,11 +54,12 @@ function Rooms() {
 				? "/sign-in"
 				: `/sign-in?next=${encodeURIComponent(url)}`
 			: now === "signed-in" && (atDoor || path === "/")
-				? inside(query["next"])
+				? inside(query.next)
 				: undefined;
 	useEffect(() => {
 		if (detour !== undefined) route(detour, true);
 	}, [detour, route]);
+	// biome-ignore lint/correctness/useExhaustiveDependencies: a signal's value, read when the session is there.
 	useEffect(() => {
 		if (now === "signed-in") whenIdle(() => preload(isAdmin.value));
 	}, [now]);

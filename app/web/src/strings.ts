@@ -10,6 +10,7 @@ export const strings = {
 	loading: "Loading",
 	loadMore: "Show more",
 	search: "Search",
+	refresh: "Refresh",
 	you: "you",
 	unknown: "unknown",
 	skip: "Skip to the content",
@@ -340,6 +341,7 @@ export const strings = {
 			"account-export": "Export of all data",
 		} as Record<string, string>,
 		states: { queued: "Waiting", running: "Running", succeeded: "Done", failed: "Failed" },
+		progress: (kind: string) => `Progress: ${kind}`,
 		attempt: (attempt: number, most: number) => `try ${attempt} of ${most}`,
 		download: "Download",
 		rows: (n: number) => counted(n, "row", "rows"),
@@ -414,9 +416,7 @@ export const strings = {
 			deleteLead: "Your account, all panels, records and files are deleted at once and for good.",
 			delete: "Delete my account",
 			deleteConfirmTitle: "Delete your account for good?",
-			deleteConfirm:
-				"This cannot be taken back. Export your data first if you want to keep any of it.",
-			typeEmail: (email: string) => `Type ${email} to confirm`,
+			deleteConfirm: "This cannot be taken back. Export your data first if you want to keep any of it.",
 			exportFirst: "Export first",
 			deleted: "Your account and all its data are deleted. Goodbye.",
 		},
@@ -437,14 +437,31 @@ export const strings = {
 		activate: "Lift suspension",
 		makeAdmin: "Make administrator",
 		makeUser: "Make ordinary user",
-		suspendTitle: (email: string) => `Suspend ${email}?`,
-		suspendText: "They are signed out everywhere at once and cannot sign in until the suspension is lifted. Their data stays.",
-		roleTitle: (email: string) => `Make ${email} an administrator?`,
-		roleText: "Administrators see all users and jobs, can suspend anybody, and see the scaling page. They do not see others’ panels.",
+		ask: {
+			suspended: (email: string) => ({
+				title: `Suspend ${email}?`,
+				text: "They are signed out everywhere at once and cannot sign in until the suspension is lifted. Their data stays.",
+				confirm: "Suspend",
+			}),
+			active: (email: string) => ({
+				title: `Lift the suspension of ${email}?`,
+				text: "They can sign in again and find their data as it was.",
+				confirm: "Lift suspension",
+			}),
+			admin: (email: string) => ({
+				title: `Make ${email} an administrator?`,
+				text: "Administrators see all users and jobs, can suspend anybody, and see the scaling page. They do not see others’ panels.",
+				confirm: "Make administrator",
+			}),
+			user: (email: string) => ({
+				title: `Make ${email} an ordinary user?`,
+				text: "They no longer see the pages for administrators. Their own panels stay as they are.",
+				confirm: "Make ordinary user",
+			}),
+		},
 		done: (email: string) => `Changed ${email}.`,
 		emptyTitle: "No such user",
 		emptyText: "No e-mail address matches.",
-		confirm: { suspend: "Suspend", admin: "Make administrator" },
 	},
 	adminJobs: {
 		title: "Jobs",
@@ -460,31 +477,54 @@ export const strings = {
 
 	scaling: {
 		title: "Scaling",
-		stay: (tier: string) => `Stay on ${tier}`,
-		act: (tier: string) => `Act: move to ${tier}`,
-		actLast: (tier: string) => `Act: ${tier} is outgrown`,
-		watch: (tier: string) => `Stay on ${tier}, and watch`,
-		stayNone: "No trigger has fired.",
-		closest: (trigger: string, share: string) => `Closest: ${trigger}, at ${share} of its threshold.`,
-		fired: (triggers: readonly string[]) =>
-			triggers.length === 1 ? `One trigger has fired: ${triggers[0]}.` : `${triggers.length} triggers have fired: ${triggers.join("; ")}.`,
-		nothingMeasured: "None of the triggers is measured yet, so this says little.",
-		tiers: "The plan’s tiers",
-		now: "now",
-		next: "next",
+		advice: {
+			stay: (tier: string, _next: string | undefined) => `Stay on ${tier}`,
+			watch: (tier: string, _next: string | undefined) => `Stay on ${tier}, and watch`,
+			act: (tier: string, next: string | undefined) => (next ? `Act: move to ${next}` : `Act: ${tier} is outgrown`),
+		},
+		fired: (words: readonly string[]) =>
+			words.length === 1
+				? `A trigger has fired: ${words[0]}.`
+				: `${words.length} triggers have fired: ${words.join("; ")}.`,
+		over: (words: readonly string[]) => `Over its threshold, but not for long enough to act: ${words.join("; ")}.`,
+		exceeded: (names: readonly string[]) => `More in use than this tier is built for: ${names.join(", ")}.`,
+		noneFired: "No trigger has fired.",
+		closest: (words: string, share: string) => `Closest: ${words}, at ${share} of its threshold.`,
+		unmeasured: (n: number, all: number) =>
+			n === all
+				? "None of its triggers is measured yet, so this says little."
+				: `${n} of ${all} triggers are not measured.`,
+		next: (tier: string) => `See what ${tier} adds`,
+		ladder: "The plan’s tiers",
+		current: "You are here",
+		users: (from: string, to: string) => `${from}–${to} users`,
+		usersUpTo: (to: string) => `up to ${to} users`,
+		usersFrom: (from: string) => `${from}+ users`,
 		capacity: "Capacity and use",
 		capacityLead: "What this tier is built for, and how much of it is in use.",
-		of: (limit: string) => `of ${limit}`,
+		dimensions: {
+			concurrent_users: "Concurrent users",
+			requests_per_second: "Requests per second",
+			database_connections: "Database connections",
+			storage_bytes: "Storage",
+		},
+		of: (value: string, limit: string) => `${value} of ${limit}`,
 		noLimit: "no limit in the plan",
 		notMeasured: "not measured",
-		triggers: "Triggers",
-		triggersLead: (tier: string) => `Each is a reason to move to ${tier}. A trigger fires when its value stays over the threshold.`,
+		notMeasuredHere: "Not measured",
+		cpu: "CPU of this host",
+		triggers: (tier: string) => `Triggers for ${tier}`,
+		triggersLead:
+			"Each is a reason to move on. A trigger fires once its value has been over the threshold for long enough.",
+		noTriggers: "This is the plan’s last tier: nothing leads beyond it.",
 		trigger: "Trigger",
 		value: "Now",
 		threshold: "Threshold",
 		overFor: "Over for",
 		state: "State",
-		states: { fired: "Fired", over: "Over", near: "Near", under: "Under", unknown: "Not measured", judged: "You judge" },
+		neverOver: "–",
+		firesAfter: (time: string) => `fires after ${time}`,
+		states: { fired: "Fired", over: "Over", near: "Near", under: "Under", unknown: "Not measured" },
 		slo: "Service levels",
 		sloLead: "What the tier promises, and what was measured.",
 		objective: "Objective",
@@ -492,26 +532,26 @@ export const strings = {
 		measured: "Measured",
 		kept: "Kept",
 		missed: "Missed",
-		objectives: { api_p95: "API response, p95", page_load: "Page load", uptime: "Uptime" },
+		objectives: { p95: "API response, p95", pageLoad: "Page load", uptime: "Uptime" },
+		thisPage: (time: string) => `this page took ${time} in this browser`,
 		cost: "Monthly cost",
-		costBase: "The plan states no extra cost for this tier.",
-		costRange: (min: string, max: string) => `$${min}–${max}`,
-		additional: "on top of the tier before",
+		costBase: "The base: the plan adds nothing for this tier.",
+		money: (low: string, high: string, added: boolean) => `${added ? "+" : ""}$${low}–${high}`,
+		perMonth: "a month",
+		added: "on top of the tier before",
+		total: "in total",
 		review: "Next review",
+		noReview: "The plan names none.",
 		nextTier: (tier: string) => `What ${tier} adds`,
-		lastTier: "This is the plan’s last tier.",
-		monitoring: "Monitoring",
-		team: "Team",
-		updated: "Measured",
+		devOps: (n: number) => counted(n, "dedicated DevOps engineer", "dedicated DevOps engineers"),
+		command: "How to move",
+		commandLead: "The running panel moves without losing a write, and can go back:",
+		promote: (from: string, to: string) => `rad promote ${from} ${to}`,
+		asOf: "Measured",
 		refresh: "Measure again",
 		unavailableTitle: "No plan to show",
-		unavailableText: "This service was started without the plan’s file. Deploy it with a stack, and the plan appears here.",
-		metrics: {
-			concurrent_users: "Concurrent users",
-			requests_per_second: "Requests per second",
-			database_connections: "Database connections",
-			storage_bytes: "Storage",
-		},
+		unavailableText:
+			"The live figures are below. The plan beside them appears when the service is deployed with a stack, which gives it the plan’s file.",
 	},
 } as const;
 
@@ -538,7 +578,9 @@ export function explain(error: RequestError): string {
 			return "That is larger than the service takes.";
 		case "invalid": {
 			const faults = error.problem.errors?.map((fault) => fault.message).filter(Boolean) ?? [];
-			return faults.length > 0 ? `${sentence(faults.join("; "))}` : (error.problem.detail ?? "The service did not accept that.");
+			return faults.length > 0
+				? `${sentence(faults.join("; "))}`
+				: (error.problem.detail ?? "The service did not accept that.");
 		}
 		case "conflict":
 			return error.problem.detail ?? "That exists already, or is still being worked on.";

@@ -1,15 +1,18 @@
-import createClient, { type FetchResponse, type MaybeOptionalInit } from "openapi-fetch";
+import createClient, { type FetchResponse } from "openapi-fetch";
 import { problemOf, RequestError } from "./problem.ts";
 import { isRepeatable, persist, retryAfter } from "./retry.ts";
 import type { paths } from "./schema.d.ts";
 import { surroundings } from "./surroundings.ts";
 
+/** Where the service answers. */
+export const root = "/api/v1";
+
 /** Requests that ask for no session: they make one, end one, or ask whether there is one. */
 const withoutSession = new Set([
-	"POST /api/v1/users",
-	"POST /api/v1/sessions",
-	"GET /api/v1/session",
-	"DELETE /api/v1/session",
+	`POST ${root}/users`,
+	`POST ${root}/sessions`,
+	`GET ${root}/session`,
+	`DELETE ${root}/session`,
 ]);
 
 async function send(request: Request): Promise<Response> {
@@ -27,8 +30,6 @@ async function send(request: Request): Promise<Response> {
 
 /** The service, typed by its OpenAPI document. Answers other than 2xx have to pass through {@link take}. */
 export const service = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin", fetch: send });
-
-export type { MaybeOptionalInit };
 
 /** The body of an answer, or a RequestError that says why there is none. */
 // biome-ignore lint/suspicious/noExplicitAny: the bounds of openapi-fetch's own type.

@@ -10,3 +10,5 @@ export type PanelRecord = Schemas["Record"];
 export type StoredFile = Schemas["File"];
 export type Job = Schemas["Job"];
 export type Scaling = Schemas["Scaling"];
+export type ScalingTrigger = Schemas["ScalingTrigger"];
+export type PlannedTier = Schemas["PlannedTier"];

@@ -37,7 +37,14 @@ function Steps() {
 		<svg class="steps" viewBox="0 0 400 230" aria-hidden="true">
 			{heights.map((height, index) => (
 				<g key={height}>
-					<rect class={`steps-bar steps-bar-${index}`} x={8 + index * 78} y={196 - height} width="62" height={height} rx="7" />
+					<rect
+						class={`steps-bar steps-bar-${index}`}
+						x={8 + index * 78}
+						y={196 - height}
+						width="62"
+						height={height}
+						rx="7"
+					/>
 					<text class="steps-label" x={39 + index * 78} y="220" text-anchor="middle">
 						{strings.aside.steps[index]}
 					</text>

@@ -1,17 +1,17 @@
+import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
-import { useEffect, useRef, useState } from "preact/hooks";
 import { service, take } from "../api/client.ts";
 import type { Panel } from "../api/types.ts";
-import { useAction } from "../state/action.ts";
 import { deletedPanels } from "../state/deleted-panels.ts";
 import { useResource } from "../state/resource.ts";
 import { strings } from "../strings.ts";
 import { Button } from "../ui/button.tsx";
+import { ChoiceField } from "../ui/choice-field.tsx";
 import { Menu } from "../ui/menu.tsx";
+import { More } from "../ui/more.tsx";
 import { PageHead } from "../ui/page.tsx";
 import { SearchField } from "../ui/search-field.tsx";
-import { ChoiceField } from "../ui/choice-field.tsx";
-import { Empty, Failed, FormError, LoadingRows } from "../ui/states.tsx";
+import { Empty, Failed, LoadingRows } from "../ui/states.tsx";
 import { Time } from "../ui/time.tsx";
 import { PanelForm } from "./panels/form.tsx";
 import { removePanel, restorePanel } from "./panels/removal.ts";
@@ -34,8 +34,8 @@ async function fetchPage(q: string, sort: Sort, cursor?: string, signal?: AbortS
 /** All panels of the person: found by name, sorted, made, renamed, deleted and brought back. */
 export default function Panels() {
 	const { query, route } = useLocation();
-	const q = query["q"] ?? "";
-	const sort = query["sort"] && query["sort"] in text.sorts ? (query["sort"] as Sort) : defaultSort;
+	const q = query.q ?? "";
+	const sort = query.sort && query.sort in text.sorts ? (query.sort as Sort) : defaultSort;
 	const [form, setForm] = useState<"new" | Panel>();
 	const panels = useResource(`panels?${sort}&${q}`, (signal) => fetchPage(q, sort, undefined, signal));
 	const go = (next: { q?: string; sort?: Sort }) => {
@@ -59,7 +59,12 @@ export default function Panels() {
 			{!(nothing && q === "") && (
 				<div class="toolbar">
 					<SearchField label={text.searchLabel} value={q} onSearch={(value) => go({ q: value })} />
-					<ChoiceField label={text.sortLabel} value={sort} choices={text.sorts} onChoose={(value) => go({ sort: value })} />
+					<ChoiceField
+						label={text.sortLabel}
+						value={sort}
+						choices={text.sorts}
+						onChoose={(value) => go({ sort: value })}
+					/>
 				</div>
 			)}
 			{error && !data ? (
@@ -85,13 +90,21 @@ export default function Panels() {
 							onEdit={() => setForm(panel)}
 							onRemove={() => {
 								panels.replace({ ...data, items: data.items.filter((one) => one.id !== panel.id) });
-								void removePanel(panel, panels.reload);
+								void removePanel(panel, panels.reload).then(panels.reload);
 							}}
 						/>
 					))}
 				</ul>
 			)}
-			{data?.next && <More next={data.next} load={(cursor) => fetchPage(q, sort, cursor)} page={data} add={panels.replace} />}
+			{data?.next && (
+				<More
+					key={data.next}
+					next={data.next}
+					load={(cursor) => fetchPage(q, sort, cursor)}
+					page={data}
+					add={panels.replace}
+				/>
+			)}
 			<RecentlyDeleted onRestored={panels.reload} />
 			{form && (
 				<PanelForm
@@ -130,39 +143,6 @@ function PanelItem({ panel, onEdit, onRemove }: { panel: Panel; onEdit: () => vo
 				]}
 			/>
 		</li>
-	);
-}
-
-interface MoreProps {
-	next: string;
-	page: Page;
-	load: (cursor: string) => Promise<Page>;
-	add: (page: Page) => void;
-}
-
-/** The rest of a long list: it comes when its end is scrolled to, or by the button. */
-function More({ next, page, load, add }: MoreProps) {
-	const button = useRef<HTMLDivElement>(null);
-	const more = useAction(async () => {
-		const following = await load(next);
-		add({ items: [...page.items, ...following.items], next: following.next });
-	});
-	const run = useRef(more.run);
-	run.current = more.run;
-	useEffect(() => {
-		const watcher = new IntersectionObserver((entries) => {
-			if (entries.some((entry) => entry.isIntersecting)) void run.current();
-		});
-		if (button.current) watcher.observe(button.current);
-		return () => watcher.disconnect();
-	}, []);
-	return (
-		<div class="more" ref={button}>
-			<FormError error={more.error} />
-			<Button busy={more.busy} onClick={() => void more.run()}>
-				{strings.loadMore}
-			</Button>
-		</div>
 	);
 }
 

@@ -6,7 +6,7 @@ import { SignInForm } from "./sign-in-form.tsx";
 /** Asks for the password again when the session has ended, over the page as it stands. */
 export default function Renewal() {
 	const asked = renewal.value;
-	if (!asked) return <></>;
+	if (!asked) return null;
 	return (
 		<Dialog title={strings.renewal.title}>
 			<p>{strings.renewal.lead}</p>

@@ -78,7 +78,13 @@ export function SignInForm({ email: known, onSignedIn }: SignInFormProps) {
 						value={email}
 						onValue={setEmail}
 					/>
-					<PasswordField label={strings.password.label} name="password" required value={password} onValue={setPassword} />
+					<PasswordField
+						label={strings.password.label}
+						name="password"
+						required
+						value={password}
+						onValue={setPassword}
+					/>
 				</>
 			) : (
 				<CodeFields step={step} code={code} onCode={setCode} onStep={change} />

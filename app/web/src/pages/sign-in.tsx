@@ -5,7 +5,7 @@ import { SignInForm } from "./sign-in-form.tsx";
 
 export default function SignIn() {
 	const { query } = useLocation();
-	const next = query["next"];
+	const next = query.next;
 	return (
 		<Door title={strings.signIn.title} lead={strings.signIn.lead}>
 			<SignInForm />

@@ -1,5 +1,5 @@
-import { useLocation } from "preact-iso";
 import { useState } from "preact/hooks";
+import { useLocation } from "preact-iso";
 import { service, take } from "../api/client.ts";
 import { useAction } from "../state/action.ts";
 import { useDraft } from "../state/drafts.ts";
@@ -14,7 +14,7 @@ const text = strings.signUp;
 
 export default function SignUp() {
 	const { query } = useLocation();
-	const next = query["next"];
+	const next = query.next;
 	const [draft, setDraft, clearDraft] = useDraft("sign-up", { email: "", name: "" });
 	const [password, setPassword] = useState("");
 	const submit = useAction(async () => {
@@ -80,8 +80,7 @@ export default function SignUp() {
 				</Button>
 			</form>
 			<p class="door-switch">
-				{text.haveAccount}{" "}
-				<a href={next ? `/sign-in?next=${encodeURIComponent(next)}` : "/sign-in"}>{text.toSignIn}</a>
+				{text.haveAccount} <a href={next ? `/sign-in?next=${encodeURIComponent(next)}` : "/sign-in"}>{text.toSignIn}</a>
 			</p>
 		</Door>
 	);

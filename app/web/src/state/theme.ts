@@ -10,8 +10,8 @@ const key = "rad.theme";
 export const theme = signal<Theme>(read());
 
 effect(() => {
-	if (theme.value === "system") delete document.documentElement.dataset["theme"];
-	else document.documentElement.dataset["theme"] = theme.value;
+	if (theme.value === "system") delete document.documentElement.dataset.theme;
+	else document.documentElement.dataset.theme = theme.value;
 	browserStore.set(key, theme.value === "system" ? null : theme.value);
 });
 

@@ -37,13 +37,7 @@ interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 
 
 export function IconButton({ icon, label, class: more, ...rest }: IconButtonProps) {
 	return (
-		<button
-			type="button"
-			{...rest}
-			class={`icon-button${more ? ` ${more}` : ""}`}
-			aria-label={label}
-			title={label}
-		>
+		<button type="button" {...rest} class={`icon-button${more ? ` ${more}` : ""}`} aria-label={label} title={label}>
 			<Icon name={icon} />
 		</button>
 	);

@@ -21,6 +21,7 @@ export function ConnectionBanner() {
 function useText(): string | null {
 	const until = busyUntil.value;
 	const [, tick] = useState(0);
+	// biome-ignore lint/correctness/useExhaustiveDependencies: a signal's value, read while this renders.
 	useEffect(() => {
 		if (until === null) return;
 		const timer = setInterval(() => tick((count) => count + 1), 1_000);

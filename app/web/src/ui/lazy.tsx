@@ -1,22 +1,22 @@
-import type { ComponentType } from "preact";
+import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { RequestError } from "../api/problem.ts";
 import { Failed, LoadingRows } from "./states.tsx";
 
-/** A page whose code comes when it is first shown, or earlier by preload(). */
-export interface LazyPage {
-	(): preact.JSX.Element;
+/** A component whose code comes when it is first shown, or earlier by preload(). */
+export interface Lazy<P> {
+	(props: P): JSX.Element;
 	preload(): Promise<void>;
 }
 
-/** Makes a page of a module that is loaded on demand. A load that failed, such as off line, can be tried again. */
-export function lazy(load: () => Promise<{ default: ComponentType }>): LazyPage {
-	let Page: ComponentType | undefined;
+/** Makes a component of a module that is loaded on demand. A load that failed, such as off line, can be tried again. */
+export function lazy<P extends object>(load: () => Promise<{ default: FunctionComponent<P> }>): Lazy<P> {
+	let Loaded: FunctionComponent<P> | undefined;
 	let loading: Promise<void> | undefined;
 	const preload = () => {
 		loading ??= load().then(
 			(module) => {
-				Page = module.default;
+				Loaded = module.default;
 			},
 			(error: unknown) => {
 				loading = undefined;
@@ -26,13 +26,14 @@ export function lazy(load: () => Promise<{ default: ComponentType }>): LazyPage 
 		return loading;
 	};
 
-	function Lazy() {
+	// biome-ignore lint/correctness/noComponentHookFactories: each is made once, when its module is loaded.
+	function OnDemand(props: P) {
 		const [, redraw] = useState(0);
 		const [error, setError] = useState<RequestError>();
 		const [round, setRound] = useState(0);
 		// biome-ignore lint/correctness/useExhaustiveDependencies: a new round is another try.
 		useEffect(() => {
-			if (Page) return;
+			if (Loaded) return;
 			let gone = false;
 			preload().then(
 				() => !gone && redraw((count) => count + 1),
@@ -42,7 +43,7 @@ export function lazy(load: () => Promise<{ default: ComponentType }>): LazyPage 
 				gone = true;
 			};
 		}, [round]);
-		if (Page) return <Page />;
+		if (Loaded) return <Loaded {...props} />;
 		if (!error) return <LoadingRows />;
 		return (
 			<Failed
@@ -54,6 +55,6 @@ export function lazy(load: () => Promise<{ default: ComponentType }>): LazyPage 
 			/>
 		);
 	}
-	Lazy.preload = preload;
-	return Lazy;
+	OnDemand.preload = preload;
+	return OnDemand;
 }

@@ -72,15 +72,7 @@ export function Menu({ label, icon = "more", items }: { label: string; icon?: Ic
 				<Icon name={icon} />
 			</button>
 			{open && (
-				<div
-					ref={list}
-					id={id}
-					class="menu"
-					role="menu"
-					popover="manual"
-					aria-label={label}
-					onKeyDown={move}
-				>
+				<div ref={list} id={id} class="menu" role="menu" popover="manual" aria-label={label} onKeyDown={move}>
 					{items.map((item) => (
 						<button
 							key={item.label}

@@ -8,8 +8,8 @@ import { Icon, type IconName } from "./icon.tsx";
 export function LoadingRows({ rows = 5, label = strings.loading }: { rows?: number; label?: string }) {
 	return (
 		<div class="loading-rows" role="status" aria-label={label}>
-			{Array.from({ length: rows }, (_, index) => (
-				<div class="loading-row" key={index} />
+			{Array.from({ length: rows }, (_, row) => row).map((row) => (
+				<div class="loading-row" key={row} />
 			))}
 		</div>
 	);

@@ -1,6 +1,13 @@
 /** Reads column names out of a text in which commas separate them: trimmed, none empty, none twice. */
 export function parseColumns(text: string): string[] {
-	return [...new Set(text.split(",").map((name) => name.trim()).filter((name) => name !== ""))];
+	return [
+		...new Set(
+			text
+				.split(",")
+				.map((name) => name.trim())
+				.filter((name) => name !== ""),
+		),
+	];
 }
 
 /** Moves the entry at one place to another; other entries keep their order. */
@@ -12,7 +19,10 @@ export function moved<T>(list: readonly T[], from: number, to: number): T[] {
 }
 
 /** The fields that records have and the table does not show, the most frequent first. */
-export function hiddenFields(records: readonly { data: Record<string, unknown> }[], shown: readonly string[]): string[] {
+export function hiddenFields(
+	records: readonly { data: Record<string, unknown> }[],
+	shown: readonly string[],
+): string[] {
 	const counts = new Map<string, number>();
 	for (const record of records) {
 		for (const name of Object.keys(record.data)) {

@@ -39,14 +39,19 @@ export function PanelForm({ panel, onClose, onSaved }: PanelFormProps) {
 			try {
 				const path = { panel_id: panel.id };
 				const changed = await take(
-					service.PATCH("/api/v1/panels/{panel_id}", { params: { path, header: { "If-Match": ifMatch(version) } }, body }),
+					service.PATCH("/api/v1/panels/{panel_id}", {
+						params: { path, header: { "If-Match": ifMatch(version) } },
+						body,
+					}),
 				);
 				clearDraft();
 				toast({ tone: "good", text: text.saved, lasts: shortly });
 				onSaved(changed, false);
 			} catch (error) {
 				if (!(error instanceof RequestError) || error.fault !== "stale") throw error;
-				const newest = await take(service.GET("/api/v1/panels/{panel_id}", { params: { path: { panel_id: panel.id } } }));
+				const newest = await take(
+					service.GET("/api/v1/panels/{panel_id}", { params: { path: { panel_id: panel.id } } }),
+				);
 				setVersion(newest.version);
 				setStale(true);
 			}
@@ -138,7 +143,14 @@ function ColumnsChoice({ value, onValue }: { value: string; onValue: (value: str
 					);
 				})}
 			</fieldset>
-			<TextField label={text.columns} name="columns" autocomplete="off" hint={text.columnsHint} value={value} onValue={onValue} />
+			<TextField
+				label={text.columns}
+				name="columns"
+				autocomplete="off"
+				hint={text.columnsHint}
+				value={value}
+				onValue={onValue}
+			/>
 		</>
 	);
 }

@@ -7,8 +7,8 @@ import { explain, strings } from "../../strings.ts";
 
 const text = strings.panels;
 
-/** Deletes a panel and offers to take it back; settled() is called when it is gone, and when it is back. */
-export async function removePanel(panel: Panel, settled: () => void): Promise<void> {
+/** Deletes a panel and offers to take that back. False when it could not be deleted. */
+export async function removePanel(panel: Panel, onRestored: () => void): Promise<boolean> {
 	try {
 		await take(
 			service.DELETE("/api/v1/panels/{panel_id}", {
@@ -17,16 +17,16 @@ export async function removePanel(panel: Panel, settled: () => void): Promise<vo
 		);
 	} catch (error) {
 		toast({ tone: "bad", text: explainAny(error), lasts: undoable });
-		return settled();
+		return false;
 	}
 	rememberDeleted(panel);
 	toast({
 		tone: "plain",
 		text: text.deleted(panel.name),
 		lasts: undoable,
-		action: { label: text.undo, run: () => void restorePanel(panel, settled) },
+		action: { label: text.undo, run: () => void restorePanel(panel, onRestored) },
 	});
-	settled();
+	return true;
 }
 
 /** Brings a deleted panel back. */

@@ -1,0 +1,53 @@
+/** A value of a record's document: any JSON. */
+export type Value = unknown;
+
+/** What a cell shows of a value. */
+export function show(value: Value): string {
+	if (value === undefined || value === null) return "";
+	return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** The kinds of values that what is typed must keep to. */
+export type Kind = "number" | "boolean" | "object";
+
+export type Reading = { value: Value } | { expected: Kind };
+
+/**
+ * Reads what was typed over a value. A field keeps its kind: a number stays a number, so that whoever reads the data by
+ * the API is not surprised. A field that was empty or text takes any text.
+ */
+export function read(text: string, before: Value): Reading {
+	if (before === undefined || before === null) return { value: text === "" ? before : text };
+	const typed = text.trim();
+	switch (typeof before) {
+		case "number": {
+			if (typed === "") return { value: null };
+			const number = Number(typed);
+			return Number.isFinite(number) ? { value: number } : { expected: "number" };
+		}
+		case "boolean":
+			if (typed === "") return { value: null };
+			if (typed === "true" || typed === "false") return { value: typed === "true" };
+			return { expected: "boolean" };
+		case "object":
+			if (typed === "") return { value: null };
+			try {
+				return { value: JSON.parse(typed) as Value };
+			} catch {
+				return { expected: "object" };
+			}
+		default:
+			return { value: text };
+	}
+}
+
+/** Whether two values are the same JSON; the order of an object's keys does not count. */
+export function same(a: Value, b: Value): boolean {
+	if (a === b || (a ?? null) === (b ?? null)) return true;
+	if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+	if (Array.isArray(a) !== Array.isArray(b)) return false;
+	const left = a as Record<string, Value>;
+	const right = b as Record<string, Value>;
+	const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
+	return [...keys].every((key) => same(left[key], right[key]));
+}
