@@ -109,15 +109,34 @@ func install(ctx context.Context, args ReleaseArgs, target string) error {
 	return supervisor.DiskError(target, os.Rename(copied, target))
 }
 
-// copyTree copies a file or a folder of plain files. Modes are set so that every account may read, and run programs.
+// nameIn gives the name of a file in the copy of a tree. A tree that is a single file becomes a folder with that file.
+func nameIn(tree, file string) (string, error) {
+	if tree == file {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			return filepath.Base(file), nil
+		}
+	}
+	relative, err := filepath.Rel(tree, file)
+	if err != nil {
+		return "", fmt.Errorf("release: %w", err)
+	}
+	return relative, nil
+}
+
+// copyTree copies a file or a folder of plain files into a new folder. Modes are set so that every account may read, and run programs.
 func copyTree(ctx context.Context, from, to string) error {
+	if info, err := os.Stat(from); err == nil && !info.IsDir() {
+		if err := makePublic(to); err != nil {
+			return err
+		}
+	}
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		relative, err := filepath.Rel(from, path)
+		relative, err := nameIn(from, path)
 		if err != nil {
-			return err //nolint:wrapcheck // It cannot be.
+			return err
 		}
 		target := filepath.Join(to, relative)
 		info, err := entry.Info()
@@ -126,13 +145,19 @@ func copyTree(ctx context.Context, from, to string) error {
 		}
 		switch {
 		case entry.IsDir():
-			return os.Mkdir(target, 0o755) //nolint:gosec // Released files are public.
+			return makePublic(target)
 		case info.Mode().IsRegular():
 			return copyFile(path, target, info)
 		default:
 			return fmt.Errorf("%s: expected a plain file", path)
 		}
 	})
+}
+
+// makePublic makes a folder that everybody may read, whatever the caller's umask: released files are public.
+func makePublic(folder string) error {
+	const everybody = 0o755
+	return errors.Join(os.Mkdir(folder, everybody), os.Chmod(folder, everybody))
 }
 
 func copyFile(from, to string, info fs.FileInfo) (err error) {
@@ -181,16 +206,16 @@ func pruneReleases(stack supervisor.Stack, keep string) error {
 	return nil
 }
 
-// Digest gives the SHA-256 of a file, or of a folder with the names and contents of all that is in it, in hexadecimal.
+// Digest gives a SHA-256, in hexadecimal, over the names and contents of all files of a folder, or of a single file.
 func Digest(path string) (string, error) {
 	all := sha256.New()
 	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		relative, err := filepath.Rel(path, file)
+		relative, err := nameIn(path, file)
 		if err != nil {
-			return err //nolint:wrapcheck // It cannot be.
+			return err
 		}
 		content, err := os.Open(file) //nolint:gosec // The program names it.
 		if err != nil {

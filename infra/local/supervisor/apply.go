@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,8 +54,8 @@ func (s Stack) install(ctx context.Context, spec Spec, g generation, id Identity
 	if err := MakeFolder(s.Folder(spec.Name), 0o711, Caller()); err != nil {
 		return err
 	}
-	for folder, mode := range spec.Folders {
-		if err := MakeFolder(s.path(spec.Name, folder), mode, id); err != nil {
+	for _, folder := range slices.Sorted(maps.Keys(spec.Folders)) { // Parents first.
+		if err := MakeFolder(s.path(spec.Name, folder), spec.Folders[folder], id); err != nil {
 			return err
 		}
 	}
@@ -80,11 +83,36 @@ func (s Stack) judge(ctx context.Context, spec Spec, g generation, id Identity) 
 	command.Dir = s.Folder(spec.Name)
 	command.SysProcAttr = Credential(id)
 	command.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
-	if out, err := command.CombinedOutput(); err != nil {
+	if out, err := outputOf(command, id); err != nil {
 		return fmt.Errorf("service %s: its own check refuses the new configuration (%w), so the present one stays: %s",
 			spec.Name, err, spec.mask(strings.TrimSpace(string(out))))
 	}
 	return nil
+}
+
+// outputOf runs a command and gives what it wrote. Its output is a pipe that its account may open by name, as nginx
+// does with /dev/stdout.
+func outputOf(command *exec.Cmd, id Identity) ([]byte, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	defer func() { _ = reader.Close() }()
+	if Privileged() {
+		if err := writer.Chown(id.UID, id.GID); err != nil {
+			return nil, errors.Join(fmt.Errorf("pipe: %w", err), writer.Close())
+		}
+	}
+	command.Stdout, command.Stderr = writer, writer
+	err = command.Start()
+	if closeErr := writer.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", command.Path, err)
+	}
+	out, err := io.ReadAll(io.LimitReader(reader, tailBytes))
+	return out, errors.Join(err, command.Wait())
 }
 
 // writeRecords writes what the scripts and later commands need to know about a service.

@@ -73,6 +73,26 @@ func renderEnvironment(variables map[string]string) string {
 	return out.String()
 }
 
+// Environment gives the variables of a service as they are in force, in clear, each as "NAME=value".
+func (s Stack) Environment(service string) ([]string, error) {
+	raw, err := os.ReadFile(filepath.Join(s.Conf(service), environment))
+	if err != nil {
+		return nil, fmt.Errorf("environment of %s: %w", service, err)
+	}
+	var variables []string
+	for rest := string(raw); rest != ""; {
+		name, value, ok := strings.Cut(strings.TrimPrefix(rest, "export "), "='")
+		// The value ends at the first quote that does not stand for one of its own.
+		end := strings.Index(strings.ReplaceAll(value, `'\''`, `    `), "'\n")
+		if !ok || end < 0 {
+			return nil, fmt.Errorf("environment of %s: it cannot be read: run up again", service)
+		}
+		variables = append(variables, name+"="+strings.ReplaceAll(value[:end], `'\''`, `'`))
+		rest = value[end+2:]
+	}
+	return variables, nil
+}
+
 // renderStart gives the last lines of the shell that becomes the service.
 func (s Stack) renderStart(spec Spec, id Identity) string {
 	var out strings.Builder

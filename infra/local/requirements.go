@@ -1,0 +1,53 @@
+package local
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/radpanel/radpanel/infra/local/supervisor"
+)
+
+// Requirement is a program that this machine lacks.
+type Requirement struct {
+	// Command is the program, Package the Debian package that brings it.
+	Command, Package string
+}
+
+// Requirements lists the programs that the local target needs and that are not installed.
+func Requirements() []Requirement {
+	needed := []Requirement{
+		{"postgres", "postgresql"}, {"initdb", "postgresql"}, {"pgbouncer", "pgbouncer"}, {"nginx", "nginx-light"},
+	}
+	for command, pkg := range supervisor.Tools {
+		needed = append(needed, Requirement{command, pkg})
+	}
+	slices.SortFunc(needed[4:], func(a, b Requirement) int {
+		if a.Command < b.Command {
+			return -1
+		}
+		return 1
+	})
+	return slices.DeleteFunc(needed, func(r Requirement) bool {
+		if r.Package == "postgresql" {
+			found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + r.Command) // The pattern is valid.
+			return len(found) > 0
+		}
+		return program(r.Command) != ""
+	})
+}
+
+// program finds a program, also where servers are that are not on everybody's PATH.
+func program(name string) string {
+	if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) {
+		return path
+	}
+	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		path := filepath.Join(folder, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return path
+		}
+	}
+	return ""
+}

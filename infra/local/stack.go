@@ -1,0 +1,227 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/radpanel/radpanel/infra/local/supervisor"
+	"github.com/radpanel/radpanel/infra/machine"
+	"github.com/radpanel/radpanel/stacks"
+)
+
+// The services of a stack. People see these names.
+const (
+	postgresqlService = "postgresql"
+	pgbouncerService  = "pgbouncer"
+	panelService      = "panel"
+	nginxService      = "nginx"
+)
+
+// ReleaseFolderVariable names the environment variable that says what Options.ReleaseFolder is.
+const ReleaseFolderVariable = "RAD_RELEASE_FOLDER"
+
+// Options say where things are on this machine.
+type Options struct {
+	// StateFolder is absolute; the stack lives in a folder with its name there. Empty: see [DefaultStateFolder].
+	StateFolder string
+	// ReleaseFolder is absolute and holds what is built: radpanel, the panel's program, and web, the folder of its front
+	// end. Empty: what the environment says (see [ReleaseFolderVariable]), else bin in the project's folder.
+	ReleaseFolder string
+}
+
+func (o Options) complete(ctx *pulumi.Context) (Options, error) {
+	var err error
+	if o.StateFolder == "" {
+		if o.StateFolder, err = DefaultStateFolder(os.Getenv); err != nil {
+			return o, err
+		}
+	}
+	if o.ReleaseFolder == "" {
+		o.ReleaseFolder = os.Getenv(ReleaseFolderVariable)
+	}
+	if o.ReleaseFolder == "" {
+		o.ReleaseFolder = filepath.Join(ctx.RootDirectory(), "bin")
+	}
+	for _, name := range []string{panelProgram, webFolder} {
+		if _, statErr := os.Stat(filepath.Join(o.ReleaseFolder, name)); statErr != nil {
+			err = errors.Join(err, fmt.Errorf("release: %w: build it with `make build`, or set %s to the folder that holds %s and %s",
+				statErr, ReleaseFolderVariable, panelProgram, webFolder))
+		}
+	}
+	return o, err
+}
+
+// Stack is a tier on this machine, whole.
+type Stack struct {
+	pulumi.ResourceState
+
+	// URL is where the panel is.
+	URL pulumi.StringOutput `pulumi:"url"`
+
+	stack     stacks.Stack
+	directory string
+}
+
+// NewStack registers all that a stack consists of.
+func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack, error) {
+	if err := checkBuildable(stack); err != nil {
+		return nil, err
+	}
+	if missing := Requirements(); len(missing) > 0 {
+		return nil, fmt.Errorf("this machine lacks programs that the stack runs: install the Debian packages %s", packages(missing))
+	}
+	options, err := options.complete(ctx)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := supervisor.Open(StackFolder(options.StateFolder, stack.Name))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It names the folder.
+	}
+	s := &Stack{stack: stack, directory: folder.Directory()}
+	if err := ctx.RegisterComponentResource("radpanel:local:Stack", stack.Name, s); err != nil {
+		return nil, fmt.Errorf("stack %s: %w", stack.Name, err)
+	}
+	site, err := newSite(ctx, s, folder, options)
+	if err != nil {
+		return nil, err
+	}
+	postgresql, err := newPostgreSQL(ctx, site)
+	if err != nil {
+		return nil, err
+	}
+	pooler, err := newPgBouncer(ctx, site, postgresql)
+	if err != nil {
+		return nil, err
+	}
+	web, err := newNginxPort(ctx, site)
+	if err != nil {
+		return nil, err
+	}
+	panel, err := newPanel(ctx, site, postgresql, pooler, web)
+	if err != nil {
+		return nil, err
+	}
+	if err := web.start(ctx, site, panel); err != nil {
+		return nil, err
+	}
+	s.URL = web.URL
+	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{"url": s.URL}); err != nil {
+		return nil, fmt.Errorf("stack %s: %w", stack.Name, err)
+	}
+	return s, nil
+}
+
+// Export gives the program's outputs.
+func (s *Stack) Export(ctx *pulumi.Context) {
+	ctx.Export("url", s.URL)
+	ctx.Export("tier", pulumi.String(string(s.stack.Tier())))
+	ctx.Export("target", pulumi.String(string(s.stack.Target)))
+	ctx.Export("folder", pulumi.String(s.directory))
+	ctx.Export("logs", pulumi.String(filepath.Join(s.directory, "log")))
+}
+
+// checkBuildable refuses a tier that this target cannot build whole, and names all that it lacks: half a tier would be
+// taken for a whole one.
+func checkBuildable(stack stacks.Stack) error {
+	b := stack.Plan.Blueprint
+	var lacking []string
+	for _, part := range []struct {
+		isAsked bool
+		name    string
+	}{
+		{b.Cache.Memory > 0, "the cache (Redis)"},
+		{b.Web.Compression, "compression at nginx"},
+		{b.Database.Statistics, "statistics of queries"},
+		{b.Database.Replicas > 0, "read replicas"},
+		{b.Database.Shards > 1, "shards"},
+		{b.Backends.Instances > 1, "more than one backend"},
+		{b.Workers.Instances > 0, "workers of their own"},
+		{b.Balancer != stacks.BalancerNone, "a load balancer"},
+		{b.CDN != stacks.CDNNone, "a CDN"},
+		{b.FileStore.Kind != stacks.FileStoreDisk, "a file store apart from the disk"},
+		{b.Queue != stacks.QueueDatabase, "a message broker"},
+		{b.Orchestrator != stacks.Supervisor, "Kubernetes"},
+		{b.Regions > 1, "more than one region"},
+	} {
+		if part.isAsked {
+			lacking = append(lacking, part.name)
+		}
+	}
+	if len(lacking) > 0 {
+		return fmt.Errorf("stack %s: %s on the local target needs %s, which it cannot build yet: nothing was started. "+
+			"Run the mvp tier, such as stack local-mvp", stack.Name, stack.Plan.Title, strings.Join(lacking, ", "))
+	}
+	return nil
+}
+
+func packages(missing []Requirement) string {
+	var names []string
+	for _, m := range missing {
+		if !strings.Contains(" "+strings.Join(names, " ")+" ", " "+m.Package+" ") {
+			names = append(names, m.Package)
+		}
+	}
+	return strings.Join(names, " ") + " (apt-get install --no-install-recommends " + strings.Join(names, " ") + ")"
+}
+
+// site is where the parts of a stack are put: what they all need to know.
+type site struct {
+	stack   stacks.Stack
+	folder  supervisor.Stack
+	options Options
+	host    *host
+	// resources is what the blueprint's host has, or this machine if that has less.
+	resources machine.Resources
+	parent    *Stack
+}
+
+func newSite(ctx *pulumi.Context, parent *Stack, folder supervisor.Stack, options Options) (site, error) {
+	s := site{stack: parent.stack, folder: folder, options: options, parent: parent}
+	hostPlan, ok := s.stack.Plan.Blueprint.HostOf(stacks.PartDatabase)
+	if !ok {
+		return s, fmt.Errorf("stack %s: its blueprint has no host for the database", s.stack.Name)
+	}
+	s.resources = machine.ResourcesOf(hostPlan)
+	var err error
+	s.host, err = register(ctx, "Host", "host", hostInputs{
+		Directory: pulumi.String(folder.Directory()),
+		Services:  stringArray(postgresqlService, pgbouncerService, panelService, nginxService),
+	}, new(host), pulumi.Parent(parent))
+	return s, err
+}
+
+// secret makes a secret of a part.
+func (s site) secret(ctx *pulumi.Context, name string, bytes int, parent pulumi.Resource) (pulumi.StringOutput, error) {
+	made, err := register(ctx, "Secret", name, secretInputs{
+		Directory: pulumi.String(s.folder.Directory()), Name: pulumi.String(name), Bytes: pulumi.Int(bytes),
+	}, new(secret), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{s.host}), pulumi.Protect(true),
+		pulumi.AdditionalSecretOutputs([]string{"value"}))
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	return made.Value, nil
+}
+
+// administrators are the system's users that look after the servers: the account that they run as, and who runs this.
+func (s site) administrators() ([]string, error) {
+	current, err := user.Current()
+	if err != nil {
+		return nil, fmt.Errorf("who runs this: %w", err)
+	}
+	if supervisor.Privileged() {
+		return []string{string(supervisor.Postgres), current.Username}, nil
+	}
+	return []string{current.Username}, nil
+}
+
+func loopback(port int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)) //nolint:gosec // The provider gives ports.
+}
