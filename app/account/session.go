@@ -140,8 +140,3 @@ func (s *Service) SignOutEverywhere(ctx context.Context, user User) error {
 	_, err := s.db.DeleteSessions(ctx, dbgen.DeleteSessionsParams{Bucket: user.Bucket, UserID: user.ID})
 	return err
 }
-
-// DeleteExpiredSessions removes the rows of sessions that have ended, and returns how many.
-func (s *Service) DeleteExpiredSessions(ctx context.Context) (int64, error) {
-	return s.db.DeleteExpiredSessions(ctx, s.now())
-}

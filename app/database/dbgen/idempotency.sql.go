@@ -8,7 +8,6 @@ package dbgen
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -38,18 +37,6 @@ func (q *Queries) CreateIdempotencyKey(ctx context.Context, arg CreateIdempotenc
 		arg.Body,
 	)
 	return err
-}
-
-const deleteOldIdempotencyKeys = `-- name: DeleteOldIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at < $1
-`
-
-func (q *Queries) DeleteOldIdempotencyKeys(ctx context.Context, createdAt time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteOldIdempotencyKeys, createdAt)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const findIdempotencyKey = `-- name: FindIdempotencyKey :one

@@ -65,18 +65,6 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (S
 	return i, err
 }
 
-const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
-DELETE FROM sessions WHERE expires_at < $1
-`
-
-func (q *Queries) DeleteExpiredSessions(ctx context.Context, expiresAt time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteExpiredSessions, expiresAt)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const deleteOtherSessions = `-- name: DeleteOtherSessions :execrows
 DELETE FROM sessions WHERE bucket = $1 AND user_id = $2 AND id <> $3::uuid
 `

@@ -13,14 +13,15 @@ import (
 )
 
 const anyUserExists = `-- name: AnyUserExists :one
-SELECT EXISTS (SELECT 1 FROM directory)
+SELECT count(*) > 0 FROM (SELECT 1 FROM directory ORDER BY email LIMIT 1) AS first
 `
 
+// Not EXISTS, which takes a sequential scan and walks over all rows that died before the first living one.
 func (q *Queries) AnyUserExists(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, anyUserExists)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const countOtherActiveAdministrators = `-- name: CountOtherActiveAdministrators :one
@@ -170,10 +171,9 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, EXISTS (
-    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
-) AS has_totp
-FROM users u WHERE u.id < $1::uuid ORDER BY u.id DESC LIMIT $2
+SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, (t.confirmed_at IS NOT NULL)::boolean AS has_totp
+FROM users u LEFT JOIN totp t ON t.bucket = u.bucket AND t.user_id = u.id
+WHERE u.id < $1::uuid ORDER BY u.id DESC LIMIT $2
 `
 
 type ListUsersParams struct {
@@ -257,10 +257,9 @@ func (q *Queries) LockUser(ctx context.Context, arg LockUserParams) (User, error
 }
 
 const searchUsers = `-- name: SearchUsers :many
-SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, EXISTS (
-    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
-) AS has_totp
+SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, (t.confirmed_at IS NOT NULL)::boolean AS has_totp
 FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
+LEFT JOIN totp t ON t.bucket = u.bucket AND t.user_id = u.id
 WHERE d.email ~>=~ $1::text AND d.email ~<~ $2::text AND d.email ~>~ $3::text
 ORDER BY d.email USING ~<~ LIMIT $4
 `

@@ -7,6 +7,3 @@ SELECT * FROM idempotency_keys WHERE bucket = $1 AND user_id = $2 AND key = $3;
 
 -- name: CreateIdempotencyKey :exec
 INSERT INTO idempotency_keys (bucket, user_id, key, request_hash, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6, $7);
-
--- name: DeleteOldIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at < $1;

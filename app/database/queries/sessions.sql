@@ -31,8 +31,5 @@ DELETE FROM sessions WHERE bucket = $1 AND user_id = $2;
 -- name: DeleteOtherSessions :execrows
 DELETE FROM sessions WHERE bucket = $1 AND user_id = $2 AND id <> sqlc.arg(kept)::uuid;
 
--- name: DeleteExpiredSessions :execrows
-DELETE FROM sessions WHERE expires_at < $1;
-
 -- name: CountUsersSeenSince :one
 SELECT count(DISTINCT user_id) FROM sessions WHERE last_seen_at > $1;

@@ -15,7 +15,8 @@ SELECT * FROM users WHERE bucket = $1 AND id = $2;
 SELECT * FROM users WHERE bucket = $1 AND id = $2 FOR UPDATE;
 
 -- name: AnyUserExists :one
-SELECT EXISTS (SELECT 1 FROM directory);
+-- Not EXISTS, which takes a sequential scan and walks over all rows that died before the first living one.
+SELECT count(*) > 0 FROM (SELECT 1 FROM directory ORDER BY email LIMIT 1) AS first;
 
 -- name: LockAdministrators :exec
 -- Serialises every change to who is an administrator: the first sign-up, demotions and suspensions.
@@ -47,16 +48,14 @@ SELECT bucket FROM directory WHERE user_id = $1;
 
 -- name: ListUsers :many
 -- The administrator's list: newest first, from before the given id.
-SELECT sqlc.embed(u), EXISTS (
-    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
-) AS has_totp
-FROM users u WHERE u.id < sqlc.arg(before)::uuid ORDER BY u.id DESC LIMIT sqlc.arg(row_limit);
+SELECT sqlc.embed(u), (t.confirmed_at IS NOT NULL)::boolean AS has_totp
+FROM users u LEFT JOIN totp t ON t.bucket = u.bucket AND t.user_id = u.id
+WHERE u.id < sqlc.arg(before)::uuid ORDER BY u.id DESC LIMIT sqlc.arg(row_limit);
 
 -- name: SearchUsers :many
 -- Users whose e-mail address starts with the given text, by address; text_pattern_ops serves the range.
-SELECT sqlc.embed(u), EXISTS (
-    SELECT 1 FROM totp t WHERE t.bucket = u.bucket AND t.user_id = u.id AND t.confirmed_at IS NOT NULL
-) AS has_totp
+SELECT sqlc.embed(u), (t.confirmed_at IS NOT NULL)::boolean AS has_totp
 FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id
+LEFT JOIN totp t ON t.bucket = u.bucket AND t.user_id = u.id
 WHERE d.email ~>=~ sqlc.arg(low)::text AND d.email ~<~ sqlc.arg(high)::text AND d.email ~>~ sqlc.arg(after)::text
 ORDER BY d.email USING ~<~ LIMIT sqlc.arg(row_limit);
