@@ -55,6 +55,7 @@ func retryAfter(err error, d time.Duration) error {
 func (a *API) problemOf(ctx context.Context, err error) error {
 	var known *huma.ErrorModel
 	var tooLarge *http.MaxBytesError
+	var cut *clientReadError
 	switch {
 	case errors.As(err, &known):
 		return err
@@ -68,6 +69,8 @@ func (a *API) problemOf(ctx context.Context, err error) error {
 		return problem(http.StatusUnprocessableEntity, "The request holds a value that cannot be stored.")
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
+	case errors.As(err, &cut):
+		return problem(http.StatusRequestTimeout, "The body ended early, or came too slowly.")
 	case errors.Is(err, database.ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		a.Metrics.Shed("database")
 		a.Log.WarnContext(ctx, "request refused: busy", "error", err)

@@ -69,9 +69,12 @@ func (Document) Schema(huma.Registry) *huma.Schema {
 // MarshalJSON gives the text.
 func (d Document) MarshalJSON() ([]byte, error) { return d, nil }
 
-// UnmarshalJSON keeps the text.
+// UnmarshalJSON keeps the text. null is as if nothing was given.
 func (d *Document) UnmarshalJSON(text []byte) error {
-	*d = append((*d)[:0], text...)
+	*d = nil
+	if string(text) != "null" {
+		*d = append(*d, text...)
+	}
 	return nil
 }
 
