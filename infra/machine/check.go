@@ -40,7 +40,7 @@ func (c *checker) fail(field string, value any, expected string) {
 var (
 	pathPattern        = regexp.MustCompile(`^/[A-Za-z0-9._@/-]+$`)
 	identifierPattern  = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
-	accountPattern     = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	accountPattern     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9._-]{0,31}$`)
 	hostNamePattern    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 	generationPattern  = regexp.MustCompile(`^[A-Za-z0-9@._-]{0,128}$`)
 	printableASCII     = regexp.MustCompile(`^[ -~]{1,512}$`)
@@ -110,7 +110,7 @@ func (c *checker) identifier(field, value string) {
 
 func (c *checker) account(field, value string) {
 	if !accountPattern.MatchString(value) {
-		c.fail(field, value, "the name of an account, of a-z 0-9 _ -, of at most 32 characters")
+		c.fail(field, value, "the name of an account, of A-Z a-z 0-9 . _ -, of at most 32 characters")
 	}
 }
 

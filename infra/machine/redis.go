@@ -3,6 +3,7 @@ package machine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io/fs"
 
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/stacks"
@@ -15,9 +16,10 @@ type Redis struct {
 	// Folder is absolute and the cache's own; ConfigFolder is where the files of Files lie.
 	Folder       string
 	ConfigFolder string
-	// SocketFolder is the absolute folder of the unix socket RedisSocket. Only the cache's own account and root can
-	// open it.
+	// SocketFolder is the absolute folder of the unix socket RedisSocket, SocketMode who may open it. 0: the cache's own
+	// account alone.
 	SocketFolder string
+	SocketMode   fs.FileMode
 	// Port is that of TCP on 127.0.0.1. 0: the unix socket is the only way in.
 	Port int
 	// User is the only user, with this password.
@@ -42,8 +44,9 @@ func (r Redis) Files() (map[string]string, error) {
 	digest := sha256.Sum256([]byte(r.Password.Reveal())) // The form that Redis itself keeps.
 	return renderAll(struct {
 		Redis
-		Digest string
-	}{r, hex.EncodeToString(digest[:])}, RedisFile, RedisUsersFile)
+		SocketPermissions string
+		Digest            string
+	}{r, permissions(r.SocketMode), hex.EncodeToString(digest[:])}, RedisFile, RedisUsersFile)
 }
 
 func (r Redis) check() error {
@@ -54,12 +57,13 @@ func (r Redis) check() error {
 	c.path("Folder", r.Folder)
 	c.path("ConfigFolder", r.ConfigFolder)
 	c.socketFolder("SocketFolder", r.SocketFolder, RedisSocket)
+	c.socketMode("SocketMode", r.SocketMode)
 	if r.Port != 0 {
 		c.port("Port", r.Port)
 	}
-	c.login("Login", Login{Name: r.User, Password: r.Password})
+	c.login("User", Login{Name: r.User, Password: r.Password})
 	if r.User == "default" {
-		c.fail("Login.Name", r.User, "another name: default is the user of clients that name none, and it is off")
+		c.fail("User.Name", r.User, "another name: default is the user of clients that name none, and it is off")
 	}
 	return c.err()
 }
