@@ -97,45 +97,39 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return nil, mapError(err)
 }
 
-// attempts is how often a statement is tried when its connection turns out to have died before anything was sent,
-// as after a restart of the pooler.
-const attempts = 2
-
 // Exec runs a statement on a connection of its own.
 func (db *DB) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	for range attempts {
-		conn, acquireErr := db.acquire(ctx)
-		if acquireErr != nil {
-			return pgconn.CommandTag{}, acquireErr
-		}
+	conn, err := db.run(ctx, sql, func(conn *pgxpool.Conn) error {
 		tag, err = conn.Exec(ctx, sql, args...)
-		conn.Release()
-		if err == nil || !pgconn.SafeToRetry(err) {
-			break
-		}
+		return err
+	})
+	if err != nil {
+		return pgconn.CommandTag{}, err
 	}
-	return tag, mapError(err)
+	conn.Release()
+	return tag, nil
 }
 
 // Query runs a statement on a connection of its own, which is free again when the rows are closed or read to the end.
 func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	var err error
-	for range attempts {
-		conn, acquireErr := db.acquire(ctx)
-		if acquireErr != nil {
-			return nil, acquireErr
+	var out *pooledRows
+	conn, err := db.run(ctx, sql, func(conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, sql, args...)
+		if err != nil {
+			return err
 		}
-		var rows pgx.Rows
-		rows, err = conn.Query(ctx, sql, args...)
-		if err == nil {
-			return &pooledRows{mappedRows{rows}, conn}, nil
+		// The first row is read here, because only then a connection that had died shows.
+		out = &pooledRows{mappedRows: mappedRows{rows}, conn: conn, unread: true, first: rows.Next()}
+		if !out.first {
+			return rows.Err()
 		}
-		conn.Release()
-		if !pgconn.SafeToRetry(err) {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, mapError(err)
+	out.conn = conn
+	return out, nil
 }
 
 // QueryRow runs a statement on a connection of its own; Scan reads its first row and frees the connection.
@@ -153,4 +147,45 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 	defer conn.Release()
 	n, err := conn.CopyFrom(ctx, table, columns, source)
 	return n, mapError(err)
+}
+
+// run runs a statement on a connection, which it returns still acquired when there was no error. A connection may have
+// died in the pool, as after a restart of the pooler; the statement is then run once more on one that is alive, if
+// nothing of it can have taken effect.
+func (db *DB) run(ctx context.Context, sql string, statement func(*pgxpool.Conn) error) (*pgxpool.Conn, error) {
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = statement(conn); err == nil {
+		return conn, nil
+	}
+	conn.Release()
+	if !pgconn.SafeToRetry(err) && (!isRead(sql) || !isDisconnect(err)) {
+		return nil, mapError(err)
+	}
+	if conn, err = db.acquireAlive(ctx); err != nil {
+		return nil, err
+	}
+	if err = statement(conn); err != nil {
+		conn.Release()
+		return nil, mapError(err)
+	}
+	return conn, nil
+}
+
+// acquireAlive is acquire, but asks each connection whether it still works; dead ones are replaced.
+func (db *DB) acquireAlive(ctx context.Context) (*pgxpool.Conn, error) {
+	var err error
+	for range db.pool.Config().MaxConns + 1 { // All may be dead; the next is a new one.
+		conn, acquireErr := db.acquire(ctx)
+		if acquireErr != nil {
+			return nil, acquireErr
+		}
+		if err = conn.Ping(ctx); err == nil {
+			return conn, nil
+		}
+		conn.Release()
+	}
+	return nil, mapError(err)
 }

@@ -80,6 +80,20 @@ func mapPostgresError(err *pgconn.PgError) error {
 	}
 }
 
+// isDisconnect reports whether the connection ended before the statement was answered.
+func isDisconnect(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgerrcode.IsConnectionException(pgErr.Code) || pgErr.Code == pgerrcode.AdminShutdown ||
+			pgErr.Code == pgerrcode.CrashShutdown || pgErr.Code == pgerrcode.CannotConnectNow
+	}
+	var netErr net.Error
+	return errors.As(err, &netErr) || lostConnection(err)
+}
+
 // lostConnection recognises pgx's errors for a connection that ended in the middle, which have no type.
 func lostConnection(err error) bool {
 	text := err.Error()

@@ -16,10 +16,17 @@ type pooledRows struct {
 	mappedRows
 
 	conn *pgxpool.Conn
+	// The first row was asked for already: first tells whether there is one, unread that the caller has not seen it.
+	unread, first bool
 }
 
 func (r *pooledRows) Next() bool {
-	if r.Rows.Next() {
+	if r.unread {
+		r.unread = false
+		if r.first {
+			return true
+		}
+	} else if r.Rows.Next() {
 		return true
 	}
 	r.Close()

@@ -29,9 +29,9 @@ func (c *StatementCounter) Reads() int64 { return c.reads.Load() }
 
 // TraceQueryStart counts a statement.
 func (c *StatementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	name, sql := statementName(data.SQL)
+	name, _ := statementName(data.SQL)
 	c.statements.WithLabelValues(name).Inc()
-	if len(sql) >= len("select") && strings.EqualFold(sql[:len("select")], "select") {
+	if isRead(data.SQL) {
 		c.reads.Add(1)
 	}
 	return ctx
@@ -39,6 +39,12 @@ func (c *StatementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, dat
 
 // TraceQueryEnd does nothing.
 func (c *StatementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// isRead reports whether a statement only reads.
+func isRead(sql string) bool {
+	_, sql = statementName(sql)
+	return len(sql) >= len("select") && strings.EqualFold(sql[:len("select")], "select")
+}
 
 // statementName takes the comment off that sqlc puts before a statement, "-- name: GetUser :one". Other statements are
 // all called "other", so that the set of labels stays closed.

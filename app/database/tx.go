@@ -43,24 +43,25 @@ func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	return nil
 }
 
+// begin begins a transaction. A connection that died in the pool is replaced: nothing was done on it yet.
 func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
-	var err error
-	for range attempts {
-		conn, acquireErr := db.acquire(ctx)
-		if acquireErr != nil {
-			return nil, nil, acquireErr
-		}
-		var tx pgx.Tx
-		if tx, err = conn.Begin(ctx); err == nil {
-			return conn, tx, nil
-		}
-		conn.Release()
-		// Nothing was done yet: a connection that died in the pool is simply replaced.
-		if ctx.Err() != nil {
-			break
-		}
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, mapError(err)
+	tx, err := conn.Begin(ctx)
+	if err == nil {
+		return conn, tx, nil
+	}
+	conn.Release()
+	if conn, err = db.acquireAlive(ctx); err != nil {
+		return nil, nil, err
+	}
+	if tx, err = conn.Begin(ctx); err != nil {
+		conn.Release()
+		return nil, nil, mapError(err)
+	}
+	return conn, tx, nil
 }
 
 func rollback(ctx context.Context, tx pgx.Tx) {

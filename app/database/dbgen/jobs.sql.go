@@ -78,7 +78,7 @@ func (q *Queries) ClaimJobs(ctx context.Context, arg ClaimJobsParams) ([]Job, er
 }
 
 const completeJob = `-- name: CompleteJob :execrows
-UPDATE jobs SET state = 'succeeded', result = $4, error = NULL, finished_at = now(),
+UPDATE jobs SET state = 'succeeded', result = $4, error = NULL, finished_at = clock_timestamp(),
     lease_owner = NULL, lease_until = NULL,
     progress_done = GREATEST(progress_done, progress_total)
 WHERE bucket = $1 AND id = $2 AND attempt = $3 AND state = 'running' AND lease_owner = $5::uuid
@@ -92,6 +92,7 @@ type CompleteJobParams struct {
 	Worker  uuid.UUID
 }
 
+// The clock, not now(): the transaction began when the job's effect did.
 func (q *Queries) CompleteJob(ctx context.Context, arg CompleteJobParams) (int64, error) {
 	result, err := q.db.Exec(ctx, completeJob,
 		arg.Bucket,

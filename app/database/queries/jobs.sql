@@ -74,7 +74,8 @@ UPDATE jobs SET progress_done = sqlc.arg(done), progress_total = sqlc.arg(total)
 WHERE bucket = $1 AND id = $2 AND attempt = $3 AND state = 'running' AND lease_owner = sqlc.arg(worker)::uuid;
 
 -- name: CompleteJob :execrows
-UPDATE jobs SET state = 'succeeded', result = sqlc.arg(result), error = NULL, finished_at = now(),
+-- The clock, not now(): the transaction began when the job's effect did.
+UPDATE jobs SET state = 'succeeded', result = sqlc.arg(result), error = NULL, finished_at = clock_timestamp(),
     lease_owner = NULL, lease_until = NULL,
     progress_done = GREATEST(progress_done, progress_total)
 WHERE bucket = $1 AND id = $2 AND attempt = $3 AND state = 'running' AND lease_owner = sqlc.arg(worker)::uuid;

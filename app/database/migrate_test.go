@@ -1,0 +1,54 @@
+package database_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/app/database"
+)
+
+// TestInstancesMigrateOneAfterTheOther: all instances of a new version start at once.
+func TestInstancesMigrateOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	d := server.NewEmptyDatabase(t)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() { assert.NoError(t, database.Migrate(t.Context(), d.OwnerURL)) })
+	}
+	group.Wait()
+	conn := d.Connect(t)
+	var applied, distinct int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT version_id) FROM goose_db_version").Scan(&applied, &distinct))
+	assert.Equal(t, distinct, applied, "no migration was made twice")
+	assert.Greater(t, applied, 1)
+	require.NoError(t, database.Migrate(t.Context(), d.OwnerURL), "nothing left to do")
+}
+
+func TestAMissingDatabaseIsWorthAnotherTry(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err := database.Migrate(ctx, "postgres://owner:hunter2@/panel?host=/nonexistent")
+	require.ErrorIs(t, err, database.ErrBusy)
+	assert.NotContains(t, err.Error(), "hunter2")
+	err = database.Migrate(ctx, "postgres://%zz:hunter2@/panel")
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "hunter2")
+	_, err = database.Open(database.Options{URL: "postgres://%zz:hunter2@/panel"})
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestTheApplicationsRoleCannotChangeTheSchema(t *testing.T) {
+	t.Parallel()
+	db := server.NewDatabase(t).Open(t)
+	for _, statement := range []string{"DROP TABLE users", "ALTER TABLE users ADD x int", "TRUNCATE users", "CREATE TABLE x (y int)"} {
+		_, err := db.Exec(t.Context(), statement)
+		require.ErrorContains(t, err, "42501", statement)
+	}
+}
