@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/test/panelclient"
+)
+
+func TestAPanelIsUsedStoppedAndFoundAgain(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.up()
+
+	ada := s.user("ada@example.com")
+	panel, err := ada.CreatePanel(t.Context(), "Customers")
+	require.NoError(t, err)
+	record, err := ada.CreateRecord(t.Context(), panel.ID, "Analytical Engines Ltd", map[string]any{"city": "London", "orders": 3})
+	require.NoError(t, err)
+	content := make([]byte, 1<<20)
+	_, err = rand.Read(content)
+	require.NoError(t, err)
+	file, err := ada.Upload(t.Context(), panel.ID, "drawing.bin", bytes.NewReader(content))
+	require.NoError(t, err)
+	sum := sha256.Sum256(content)
+	require.Equal(t, hex.EncodeToString(sum[:]), file.SHA256)
+
+	export, err := ada.Export(t.Context(), panel.ID)
+	require.NoError(t, err)
+	require.Contains(t, string(export), "Analytical Engines Ltd")
+	require.Contains(t, string(export), "London")
+
+	t.Run("another user sees none of it", func(t *testing.T) {
+		eve := s.user("eve@example.com")
+		for _, path := range []string{
+			"/panels/" + panel.ID,
+			"/panels/" + panel.ID + "/records",
+			"/panels/" + panel.ID + "/records/" + record.ID,
+			"/panels/" + panel.ID + "/files/" + file.ID + "/content",
+		} {
+			err := eve.Do(t.Context(), http.MethodGet, path, nil, nil)
+			require.Equal(t, http.StatusNotFound, panelclient.StatusOf(err), path)
+		}
+	})
+
+	out, err := s.rad(t.Context(), "down", "mvp")
+	require.NoError(t, err, out)
+	require.Empty(t, s.processes(), "down left processes")
+	out, err = s.rad(t.Context(), "status", "mvp")
+	require.Error(t, err, "a stack that is down is not healthy: %s", out)
+
+	before := s.url
+	started := time.Now()
+	s.up()
+	t.Logf("up of a stopped stack: %v", time.Since(started).Round(10*time.Millisecond))
+	require.Equal(t, before, s.url, "ports are chosen once and kept")
+
+	var again panelclient.Record
+	require.NoError(t, ada.Do(t.Context(), http.MethodGet, "/panels/"+panel.ID+"/records/"+record.ID, nil, &again), "the session outlives a restart")
+	require.Equal(t, record, again)
+	var stored []byte
+	require.NoError(t, ada.Do(t.Context(), http.MethodGet, "/panels/"+panel.ID+"/files/"+file.ID+"/content", nil, &stored))
+	require.True(t, bytes.Equal(content, stored), "the file's bytes changed")
+}
+
+func TestUpAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.up()
+	before := s.status().Services
+	started := time.Now()
+	out := s.up()
+	t.Logf("up with no change: %v", time.Since(started).Round(10*time.Millisecond))
+	require.Equal(t, before, s.status().Services, "something was restarted: %s", out)
+
+	out, err := s.rad(t.Context(), "preview", "mvp", "--expect-no-changes")
+	require.NoError(t, err, out)
+}
+
+func TestAChangedValueRestartsOnlyWhatDependsOnIt(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.up()
+	before := s.status()
+	s.up("-c", "logLevel=debug")
+	for _, was := range before.Services {
+		now := s.service(was.Name)
+		if was.Name == "panel" {
+			require.NotEqual(t, was.PID, now.PID, "the panel reads the log level")
+		} else {
+			require.Equal(t, was.PID, now.PID, "%s has nothing to do with the log level", was.Name)
+		}
+	}
+}
+
+func TestWhatIsKilledComesBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.up()
+	writer := s.user("writer@example.com")
+	book := s.startLedger(writer, 20)
+	for _, victim := range []string{"panel", "pgbouncer", "nginx", "postgresql"} {
+		was := s.service(victim)
+		require.Positive(t, was.PID, victim)
+		require.NoError(t, syscall.Kill(was.PID, syscall.SIGKILL))
+		killed := time.Now()
+		s.awaitHealthy(60 * time.Second)
+		back := time.Since(killed)
+		now := s.service(victim)
+		require.NotEqual(t, was.PID, now.PID, victim)
+		require.Greater(t, now.Restarts, was.Restarts, "status tells that %s was restarted", victim)
+		acknowledged := book.count()
+		require.Eventually(t, func() bool { return book.count() > acknowledged+10 }, 30*time.Second, 50*time.Millisecond, "writes go on")
+		t.Logf("%s: killed and healthy again after %v", victim, back.Round(time.Millisecond))
+	}
+	book.settle(t)
+	out := s.up()
+	require.NotContains(t, strings.ToLower(out), "error")
+}
