@@ -40,7 +40,9 @@ func (s *Server) NewDatabase(t testing.TB) *Database {
 // NewEmptyDatabase makes a database without the schema, for tests of the migrations.
 func (s *Server) NewEmptyDatabase(t testing.TB) *Database {
 	t.Helper()
-	return s.newDatabase(t, "template0")
+	d := s.newDatabase(t, "template0")
+	require.NoError(t, s.grant(t.Context(), d.Name))
+	return d
 }
 
 func (s *Server) newDatabase(t testing.TB, from string) *Database {

@@ -155,15 +155,15 @@ func (s *Server) prepareTemplate(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	if err := s.grant(ctx); err != nil {
+	if err := s.grant(ctx, template); err != nil {
 		return err
 	}
 	return database.Migrate(ctx, s.url(owner, template))
 }
 
 // grant gives the application's role rows to read and write in all tables that the owner makes, and nothing else.
-func (s *Server) grant(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.url(owner, template).Reveal())
+func (s *Server) grant(ctx context.Context, name string) error {
+	conn, err := pgx.Connect(ctx, s.url(owner, name).Reveal())
 	if err != nil {
 		return err
 	}

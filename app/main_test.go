@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/app/database/databasetest"
+)
+
+var server databasetest.Server
+
+// runMain makes the test binary be the service: the tests below run it as a process of its own.
+const runMain = "RADPANEL_TEST_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+		return
+	}
+	os.Exit(server.Run(m))
+}
+
+const (
+	password = "correct horse battery"
+	patience = 30 * time.Second
+)
+
+func testConfig(t *testing.T, d *databasetest.Database) config.Config {
+	t.Helper()
+	return config.Config{
+		Tier: "mvp", ListenAddress: "127.0.0.1:0", PublicURL: "http://localhost:8080", LogLevel: "debug",
+		DatabaseURL: d.URL, MigrationDatabaseURL: d.OwnerURL, DatabaseConnections: 10, DatabaseWait: 5 * time.Second,
+		MaxInFlight: 256, RequestTimeout: 20 * time.Second, FilesDirectory: t.TempDir(), FileSizeLimit: 1 << 20, Workers: 1,
+		EncryptionKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", SessionIdleTimeout: time.Hour, SessionAbsoluteTimeout: time.Hour,
+		SignInsPerEmail: 1000, SignInsPerAddress: 1000, SignUpsPerAddress: 1000,
+		DrainDelay: 500 * time.Millisecond, DrainTimeout: 20 * time.Second,
+	}
+}
+
+// command returns the service as a process to be started; it ends when the test binary is killed.
+func command(t *testing.T, cfg config.Config, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...) //nolint:gosec // This very binary.
+	cmd.Env = []string{runMain + "=1", "PATH=" + os.Getenv("PATH")}
+	for name, value := range cfg.Environ() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// process is a running service.
+type process struct {
+	cmd    *exec.Cmd
+	url    string
+	client *http.Client
+	exited chan error
+
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+func start(t *testing.T, cfg config.Config) *process {
+	t.Helper()
+	p := &process{cmd: command(t, cfg), client: &http.Client{Transport: &http.Transport{}}, exited: make(chan error, 1)}
+	stdout, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	p.cmd.Stderr = os.Stderr
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // The death signal is sent when this thread ends.
+		started <- p.cmd.Start()
+		p.exited <- p.readLog(stdout)
+	}()
+	require.NoError(t, <-started)
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		if t.Failed() {
+			t.Log(p.logText())
+		}
+	})
+	address := p.await(t, "started")["address"]
+	p.url = fmt.Sprintf("http://%s", address)
+	return p
+}
+
+func (p *process) readLog(stdout io.Reader) error {
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		p.mu.Lock()
+		p.log.WriteString(lines.Text() + "\n")
+		p.mu.Unlock()
+	}
+	return p.cmd.Wait()
+}
+
+func (p *process) logText() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// await waits for a log line with the message and returns its attributes.
+func (p *process) await(t *testing.T, message string) (line map[string]any) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for text := range strings.SplitSeq(p.logText(), "\n") {
+			line = nil
+			if json.Unmarshal([]byte(text), &line) == nil && line["msg"] == message {
+				return true
+			}
+		}
+		return false
+	}, patience, 5*time.Millisecond, "no log line %q", message)
+	return line
+}
+
+func (p *process) get(t *testing.T, path string) int {
+	t.Helper()
+	status, err := p.request(t.Context(), http.MethodGet, path, "", nil)
+	require.NoError(t, err)
+	return status
+}
+
+// request sends one and reads the answer to its end.
+func (p *process) request(ctx context.Context, method, path, token string, body any) (int, error) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(encoded))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("If-Match", "*")
+	r.AddCookie(&http.Cookie{Name: "rad_session", Value: token})
+	response, err := p.client.Do(r) //nolint:gosec // The test's own process.
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+// signUp returns a new user's session token.
+func (p *process) signUp(t *testing.T) string {
+	t.Helper()
+	body := strings.NewReader(`{"email":"ada@example.com","password":"` + password + `"}`)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/api/v1/users", body)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := p.client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	return response.Cookies()[0].Value
+}
+
+func TestTheServiceStartsBeforeItsDatabase(t *testing.T) {
+	t.Parallel()
+	d := server.NewEmptyDatabase(t)
+	conn := d.ConnectServer(t)
+	_, err := conn.Exec(t.Context(), "ALTER DATABASE "+d.Name+" WITH ALLOW_CONNECTIONS false")
+	require.NoError(t, err)
+	p := start(t, testConfig(t, d))
+	p.await(t, "the database cannot be reached yet")
+	assert.Equal(t, http.StatusOK, p.get(t, "/livez"))
+	assert.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
+	assert.Equal(t, http.StatusServiceUnavailable, p.post(t, "/api/v1/sessions"))
+
+	_, err = conn.Exec(t.Context(), "ALTER DATABASE "+d.Name+" WITH ALLOW_CONNECTIONS true")
+	require.NoError(t, err)
+	p.await(t, "ready")
+	assert.Equal(t, http.StatusOK, p.get(t, "/readyz"))
+	p.stop(t)
+	assert.NotContains(t, p.logText(), "AAECAwQ", "no key in the logs")
+}
+
+func (p *process) post(t *testing.T, path string) int {
+	t.Helper()
+	status, err := p.request(t.Context(), http.MethodPost, path, "", map[string]any{"email": "x@example.com", "password": "x"})
+	require.NoError(t, err)
+	return status
+}
+
+// stop tells the process to end, which it must do without an error.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.awaitExit(t)
+}
+
+func (p *process) awaitExit(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-p.exited:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		require.Fail(t, "the service did not stop", p.logText())
+	}
+}
+
+func TestNoAcceptedRequestIsCutOff(t *testing.T) {
+	t.Parallel()
+	d := server.NewDatabase(t)
+	p := start(t, testConfig(t, d))
+	p.await(t, "ready")
+	token := p.signUp(t)
+
+	// A request that takes long: the user's row is locked until the listener has been closed.
+	lock := d.Connect(t)
+	_, err := lock.Exec(t.Context(), "BEGIN; SELECT 1 FROM users FOR UPDATE")
+	require.NoError(t, err)
+	slow := make(chan int, 1)
+	go func() {
+		status, err := p.request(t.Context(), http.MethodPatch, "/api/v1/account", token, map[string]any{"name": "Ada"})
+		assert.NoError(t, err)
+		slow <- status
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		err := lock.QueryRow(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock')", d.Name).Scan(&waiting)
+		return assert.NoError(t, err) && waiting
+	}, patience, 5*time.Millisecond)
+
+	// Browsers that go on asking, over connections that they keep.
+	var browsers sync.WaitGroup
+	var answered sync.Map
+	for i := range 8 {
+		browsers.Go(func() { answered.Store(i, p.askUntilRefused(t, token)) })
+	}
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.await(t, "draining")
+	assert.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"), "balancers hear of it while requests are still taken")
+	browsers.Wait()
+	answered.Range(func(_, n any) bool {
+		assert.Positive(t, n)
+		return true
+	})
+	assert.Empty(t, slow, "still waiting for the lock")
+	_, err = lock.Exec(t.Context(), "COMMIT")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, <-slow)
+	p.awaitExit(t)
+}
+
+// askUntilRefused sends requests one after the other until the port is closed. Whatever was accepted must be answered.
+func (p *process) askUntilRefused(t *testing.T, token string) (answered int) {
+	own := *p.client
+	own.Transport = &http.Transport{}
+	browser := &process{url: p.url, client: &own}
+	for {
+		status, err := browser.request(t.Context(), http.MethodGet, "/api/v1/session", token, nil)
+		if isRefused(err) {
+			return answered
+		}
+		if !assert.NoError(t, err) || !assert.Equal(t, http.StatusOK, status) {
+			return answered
+		}
+		answered++
+	}
+}
+
+func isRefused(err error) bool {
+	var opErr *net.OpError
+	return err != nil && errors.As(err, &opErr) && opErr.Op == "dial"
+}
+
+func TestTheOperatorsCommands(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, server.NewEmptyDatabase(t))
+	run := func(stdin string, args ...string) (string, error) {
+		cmd := command(t, cfg, args...)
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run("", "--version")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "radpanel version")
+	out, err = run("", "openapi")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, `"openapi": "3.1.0"`)
+
+	out, err = run(password+"\n", "admin", "create", "--email", "ops@example.com")
+	require.NoError(t, err, out)
+	assert.Equal(t, "ops@example.com is an administrator.\n", out)
+	for stdin, want := range map[string]string{"short\n": "expected 8 to 128", "password1\n": "too common", "": "expected 8 to 128"} {
+		out, err = run(stdin, "admin", "create", "--email", "ops@example.com")
+		require.Error(t, err)
+		assert.Contains(t, out, want)
+		assert.NotContains(t, out, "password1")
+	}
+	out, err = run(password, "admin", "create", "--email", "nonsense")
+	require.Error(t, err)
+	assert.Contains(t, out, `--email "nonsense"`)
+
+	cfg.Tier, cfg.DatabaseConnections = "tier9", 0
+	out, err = run("")
+	require.Error(t, err)
+	assert.Contains(t, out, "RAD_TIER")
+	assert.Contains(t, out, "RAD_DATABASE_CONNECTIONS", "all problems at once")
+
+	cfg = testConfig(t, server.NewEmptyDatabase(t))
+	cfg.PlanFile = "/nonexistent/plan.json"
+	out, err = run("")
+	require.Error(t, err)
+	assert.Contains(t, out, "RAD_PLAN_FILE")
+}
