@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database/dbgen"
@@ -59,6 +60,10 @@ func Open(options Options) (*DB, error) {
 	// outlive its round trip. Descriptions are cached on this side instead, which keeps binary formats and one round
 	// trip a statement.
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // Ids as sixteen bytes; without it each is planned anew and goes through text.
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
