@@ -51,7 +51,7 @@ func (Release) Create(ctx context.Context, request infer.CreateRequest[ReleaseAr
 	return infer.CreateResponse[ReleaseState]{ID: request.Inputs.Kind, Output: state}, err
 }
 
-// Update copies another release. The one before stays for as long as a configuration mentions it.
+// Update copies another release. The one that is in use stays, to go back to.
 func (Release) Update(ctx context.Context, request infer.UpdateRequest[ReleaseArgs, ReleaseState]) (infer.UpdateResponse[ReleaseState], error) {
 	state, err := release(ctx, request.Inputs, request.DryRun)
 	return infer.UpdateResponse[ReleaseState]{Output: state}, err
@@ -182,7 +182,7 @@ func copyFile(from, to string, info fs.FileInfo) (err error) {
 	return errors.Join(target.Chmod(mode), target.Sync(), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
-// pruneReleases removes the releases that neither a service in force, nor the configuration before it, mentions.
+// pruneReleases removes the releases that no service uses, but for the new one.
 func pruneReleases(stack supervisor.Stack, keep string) error {
 	entries, err := os.ReadDir(filepath.Dir(keep))
 	if err != nil {

@@ -34,6 +34,12 @@ type SecretState struct {
 	Value string `pulumi:"value" provider:"secret"`
 }
 
+// WireDependencies tells that the value is always secret.
+func (Secret) WireDependencies(f infer.FieldSelector, args *SecretArgs, state *SecretState) {
+	f.OutputField(&state.Value).AlwaysSecret()
+	f.OutputField(state).DependsOn(f.InputField(args).Computed())
+}
+
 // Create makes the secret, or takes up the one that is there: with the data it outlives the state of the stack, and
 // what was encrypted with it can be read again.
 func (Secret) Create(_ context.Context, request infer.CreateRequest[SecretArgs]) (infer.CreateResponse[SecretState], error) {

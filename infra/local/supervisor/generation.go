@@ -193,23 +193,21 @@ func (s Stack) enforce(service, digest string) error {
 	return DiskError(temporary, os.Rename(temporary, s.Conf(service)))
 }
 
-// Mentions tells whether the configuration of any service, the one in force or the one before, mentions a text.
+// Mentions tells whether the configuration in force of any service mentions a text.
 func (s Stack) Mentions(text string) (bool, error) {
-	files, err := filepath.Glob(s.path("*", "conf-*", "*"))
-	if err != nil {
-		return false, fmt.Errorf("configurations of the stack: %w", err)
-	}
-	hidden, err := filepath.Glob(s.path("*", "conf-*", startFile))
-	if err != nil {
-		return false, fmt.Errorf("configurations of the stack: %w", err)
-	}
-	for _, file := range append(files, hidden...) {
-		content, err := os.ReadFile(file) //nolint:gosec // The path is the stack's own.
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, pattern := range []string{"*", startFile} {
+		files, err := filepath.Glob(s.path("*", "conf", pattern))
+		if err != nil {
 			return false, fmt.Errorf("configurations of the stack: %w", err)
 		}
-		if strings.Contains(string(content), text) {
-			return true, nil
+		for _, file := range files {
+			content, err := os.ReadFile(file) //nolint:gosec // The path is the stack's own.
+			if err != nil {
+				return false, fmt.Errorf("configurations of the stack: %w", err)
+			}
+			if strings.Contains(string(content), text) {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

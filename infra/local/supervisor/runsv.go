@@ -84,14 +84,18 @@ func readProcess(service string) (process, error) {
 	}, nil
 }
 
-// pollEvery is how often a condition that nothing announces is looked at again.
-const pollEvery = 15 * time.Millisecond
+// A condition that nothing announces is looked at again soon at first, then less and less often.
+const (
+	firstPoll = 10 * time.Millisecond
+	lastPoll  = 200 * time.Millisecond
+)
 
 // wait looks until a condition holds, its error ends it, or the context does. The error of a wait that took too long
 // names what it was for.
 func wait(ctx context.Context, what string, condition func() (bool, error)) error {
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
+	delay := firstPoll
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
 	for {
 		done, err := condition()
 		if err != nil {
@@ -103,7 +107,9 @@ func wait(ctx context.Context, what string, condition func() (bool, error)) erro
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		delay = min(delay*5/4, lastPoll)
+		timer.Reset(delay)
 	}
 }
