@@ -392,7 +392,7 @@ func TestNginxLogsRequests(t *testing.T) {
 	}, "three lines")
 	file, err := os.Open(s.arguments.AccessLog)
 	require.NoError(t, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for scanner := bufio.NewScanner(file); scanner.Scan(); {
 		assert.NotContains(t, scanner.Text(), "secret-one")
 		var l line

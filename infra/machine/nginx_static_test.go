@@ -150,8 +150,8 @@ func TestNginxAnswersOnlyForItsOwnHosts(t *testing.T) {
 		checkPage(t, s.get("/api/v1/panels", "Host", host), http.StatusMisdirectedRequest)
 		assert.Equal(t, http.StatusOK, s.get(machine.NginxHealthPath, "Host", host).StatusCode, "a balancer probes by address")
 	}
-	any := newSite(t, stacks.MVP, echo(), func(n *machine.Nginx) { n.ServerNames = nil })
-	assert.Equal(t, http.StatusOK, any.get("/api/v1/panels", "Host", "elsewhere.example").StatusCode)
+	open := newSite(t, stacks.MVP, echo(), func(n *machine.Nginx) { n.ServerNames = nil })
+	assert.Equal(t, http.StatusOK, open.get("/api/v1/panels", "Host", "elsewhere.example").StatusCode)
 }
 
 func TestNginxServesHTTPS(t *testing.T) {
@@ -173,13 +173,13 @@ func TestNginxServesHTTPS(t *testing.T) {
 		Timeout: patience,
 		Transport: &http.Transport{
 			ForceAttemptHTTP2: true,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // Its own certificate.
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
 		},
 	}
 	defer client.CloseIdleConnections()
 	response, err := client.Get("https://" + arguments.Listen.String() + "/api/v1/panels") //nolint:noctx // Bounded.
 	require.NoError(t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	assert.Equal(t, "HTTP/2.0", response.Proto)
 	assert.Equal(t, uint16(tls.VersionTLS13), response.TLS.Version)

@@ -70,7 +70,7 @@ func (s *site) awaitGeneration(generation string) {
 		if err != nil {
 			return false
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		body, err := io.ReadAll(response.Body)
 		return err == nil && response.StatusCode == http.StatusOK && string(body) == "ok "+generation+"\n"
 	}, "healthy generation "+generation)
@@ -101,7 +101,7 @@ func (s *site) do(request *http.Request) got {
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	response, err := transport.RoundTrip(request.WithContext(ctx))
 	require.NoError(s, err, "%s %s", request.Method, request.URL)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(s, err)
 	return got{response, string(body)}
@@ -131,13 +131,13 @@ func (s *site) raw(text string) got {
 	s.Helper()
 	connection, err := net.Dial("tcp", s.arguments.Listen.String()) //nolint:noctx // On loopback.
 	require.NoError(s, err)
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	require.NoError(s, connection.SetDeadline(time.Now().Add(patience)))
 	_, err = io.WriteString(connection, text)
 	require.NoError(s, err)
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	require.NoError(s, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(s, err)
 	return got{response, string(body)}

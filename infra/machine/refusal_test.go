@@ -1,7 +1,6 @@
 package machine_test
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -141,11 +140,11 @@ func TestAllRefusalsComeAtOnce(t *testing.T) {
 	n := nginx(t, stacks.MVP)
 	n.Root, n.Upstreams = "", nil
 	_, err := n.Files()
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // What errors.Join gives.
+	joined, ok := err.(interface{ Unwrap() []error })
 	require.True(t, ok)
 	assert.Len(t, joined.Unwrap(), 2)
 	var refusal *machine.FieldError
-	require.True(t, errors.As(joined.Unwrap()[1], &refusal))
+	require.ErrorAs(t, joined.Unwrap()[1], &refusal)
 	assert.Equal(t, "Upstreams", refusal.Field)
 }
 

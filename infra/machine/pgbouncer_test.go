@@ -1,0 +1,175 @@
+package machine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/radpanel/radpanel/infra/machine"
+	"github.com/radpanel/radpanel/stacks"
+)
+
+func TestPgBouncerSharesTheConnections(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, stacks.MVP)
+	arguments := pgbouncer(t, stacks.MVP)
+	arguments.ConfigFolder = c.path("pgbouncer")
+	arguments.SocketFolder = c.mkdir("pooler")
+	arguments.ServerHost, arguments.ServerPort = c.arguments.SocketFolder, c.arguments.Port
+	arguments.Port = int(freeAddress(t).Port())
+	arguments.Users[0].Password = appPassword
+	c.install(arguments, "pgbouncer")
+	require.NoError(t, os.Chmod(arguments.SocketFolder, 0o711))
+	pooler := c.start("pgbouncer", filepath.Join(arguments.ConfigFolder, machine.PgBouncerFile))
+	socket := fmt.Sprintf("%s/.s.PGSQL.%d", arguments.SocketFolder, arguments.Port)
+	pooler.eventually(func() bool { return answers("unix", socket) }, "listening")
+	admin := c.open(t, c.superuser("panel"))
+
+	t.Run("console", func(t *testing.T) {
+		to := config(t, arguments.SocketFolder, arguments.Port, "rad_admin", "another", "pgbouncer")
+		to.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		console := c.open(t, to)
+		settings := map[string]string{}
+		rows, err := console.Query(t.Context(), "SHOW CONFIG")
+		require.NoError(t, err)
+		found, err := pgx.CollectRows(rows, pgx.RowToMap)
+		require.NoError(t, err)
+		for _, row := range found {
+			settings[row["key"].(string)], _ = row["value"].(string)
+		}
+		for setting, expected := range map[string]string{
+			"pool_mode": "transaction", "max_db_connections": "16", "default_pool_size": "16", "max_client_conn": "160",
+			"auth_type": "scram-sha-256", "query_wait_timeout": "8", "server_login_retry": "1", "logfile": "",
+		} {
+			assert.Equal(t, expected, settings[setting], setting)
+		}
+		_, err = c.connect(config(t, arguments.SocketFolder, arguments.Port, "rad_app", appPassword, "pgbouncer"))
+		require.Error(t, err, "the service is no administrator of the pooler")
+	})
+
+	t.Run("who may log in", func(t *testing.T) {
+		for name, attempt := range map[string]struct{ host, role, password string }{
+			"wrong password": {"127.0.0.1", "rad_app", "wrong"},
+			"stranger":       {"127.0.0.1", "stranger", "stranger"},
+			"owner":          {arguments.SocketFolder, "rad_owner", ownerPassword},
+			"superuser":      {arguments.SocketFolder, "postgres", ""},
+		} {
+			_, err := c.connect(config(t, attempt.host, arguments.Port, attempt.role, attempt.password, "panel"))
+			require.Error(t, err, name)
+		}
+		for _, host := range []string{"127.0.0.1", arguments.SocketFolder} {
+			to := config(t, host, arguments.Port, "rad_app", appPassword, "panel")
+			to.RuntimeParams["extra_float_digits"] = "3"
+			to.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+			assert.Equal(t, "rad_app", ask[string](t, c.open(t, to), "SELECT current_user::text WHERE $1::int = 1", 1))
+		}
+	})
+
+	t.Run("many clients, few connections", func(t *testing.T) {
+		pool := poolThrough(t, arguments, 40)
+		const clients = 100
+		var running sync.WaitGroup
+		failures := make(chan error, clients)
+		most := make(chan int, clients)
+		for range clients {
+			running.Go(func() {
+				var count int
+				err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+					return tx.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity, pg_sleep(0.01)
+						WHERE usename = $1`, "rad_app").Scan(&count)
+				})
+				failures <- err
+				most <- count
+			})
+		}
+		running.Wait()
+		close(failures)
+		close(most)
+		for err := range failures {
+			require.NoError(t, err)
+		}
+		peak := 0
+		for count := range most {
+			peak = max(peak, count)
+		}
+		assert.LessOrEqual(t, peak, 16, "the plan's 20 less 4")
+		assert.Greater(t, peak, 8, "the test must press")
+		assert.Greater(t, pool.Stat().TotalConns(), int32(16))
+	})
+
+	t.Run("a pause is waited out", func(t *testing.T) {
+		to := config(t, arguments.SocketFolder, arguments.Port, "rad_admin", "another", "pgbouncer")
+		to.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		console := c.open(t, to)
+		pool := poolThrough(t, arguments, 1)
+		require.NoError(t, pool.Ping(t.Context()))
+		_, err := console.Exec(t.Context(), "PAUSE panel")
+		require.NoError(t, err)
+		answer := make(chan error, 1)
+		go func() { answer <- pool.Ping(t.Context()) }()
+		pooler.eventually(func() bool {
+			waiting := int32(0)
+			rows, err := console.Query(t.Context(), "SHOW POOLS")
+			require.NoError(t, err)
+			pools, err := pgx.CollectRows(rows, pgx.RowToMap)
+			require.NoError(t, err)
+			for _, p := range pools {
+				if p["database"] == "panel" {
+					waiting += p["cl_waiting"].(int32)
+				}
+			}
+			return waiting > 0
+		}, "a client that waits")
+		assert.Empty(t, answer)
+		_, err = console.Exec(t.Context(), "RESUME panel")
+		require.NoError(t, err)
+		require.NoError(t, <-answer)
+	})
+
+	t.Run("a restart of PostgreSQL is waited out", func(t *testing.T) {
+		pool := poolThrough(t, arguments, 1)
+		require.NoError(t, pool.Ping(t.Context()))
+		_, err := admin.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rad_app'")
+		require.NoError(t, err)
+		pooler.eventually(func() bool { return pool.Ping(t.Context()) == nil }, "a new connection")
+	})
+
+	t.Run("a new password is read at HUP", func(t *testing.T) {
+		next := arguments
+		next.Users = append([]machine.Login{{Name: "rad_owner", Password: ownerPassword}}, arguments.Users...)
+		files, err := next.Files()
+		require.NoError(t, err)
+		c.write(files[machine.PgBouncerUsersFile], "pgbouncer", machine.PgBouncerUsersFile)
+		require.NoError(t, pooler.handle.Signal(syscall.SIGHUP))
+		pooler.eventually(func() bool {
+			connection, err := c.connect(config(t, arguments.SocketFolder, arguments.Port, "rad_owner", ownerPassword, "panel"))
+			return err == nil && errors.Join(connection.Ping(t.Context()), connection.Close(t.Context())) == nil
+		}, "the new user")
+	})
+
+	assert.NotContains(t, pooler.out.String(), appPassword)
+}
+
+// poolThrough gives a pool of connections to the pooler, as the service has one.
+func poolThrough(t *testing.T, p machine.PgBouncer, size int32) *pgxpool.Pool {
+	t.Helper()
+	c, err := pgxpool.ParseConfig("sslmode=disable")
+	require.NoError(t, err)
+	c.ConnConfig = config(t, p.SocketFolder, p.Port, "rad_app", appPassword, "panel")
+	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	c.MaxConns = size
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
