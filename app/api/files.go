@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"mime"
 	"net/http"
 	"slices"
@@ -181,6 +182,11 @@ func (a *API) download(ctx context.Context, c content) (*huma.StreamResponse, er
 		return nil, err
 	}
 	object, err := a.Files.Open(ctx, key)
+	if errors.Is(err, file.ErrNotFound) {
+		// Deleted just now; or, if this is logged more often, lost.
+		a.Log.ErrorContext(ctx, "the bytes of a row are not in the file store", "store_key", c.storeKey)
+		return nil, database.ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}

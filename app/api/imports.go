@@ -28,15 +28,13 @@ type importInput struct {
 	PanelPath
 	IdempotencyKey
 	Raw
-
-	ContentType string `header:"Content-Type" maxLength:"200"`
 }
 
 // csvTypes are what browsers and programs call a CSV file.
 var csvTypes = []string{"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"}
 
 func (a *API) importRecords(ctx context.Context, in *importInput) (*created[Job], error) {
-	if mediaType, _, err := mime.ParseMediaType(in.ContentType); err != nil || !slices.Contains(csvTypes, mediaType) {
+	if mediaType, _, err := mime.ParseMediaType(in.request.Header.Get("Content-Type")); err != nil || !slices.Contains(csvTypes, mediaType) {
 		return nil, problem(http.StatusUnsupportedMediaType, "Send the file as the body, with Content-Type: text/csv.")
 	}
 	if _, err := a.Panels.Get(ctx, owner(ctx), in.PanelID); err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -115,7 +116,7 @@ func (a *API) listRecords(ctx context.Context, in *listRecordsInput) (*listRecor
 		return nil, err
 	}
 	out := &listRecordsOutput{RecordList{Items: page.Body.Items, NextCursor: page.Body.NextCursor}}
-	if in.Q == "" {
+	if strings.TrimSpace(in.Q) == "" {
 		out.Body.Total = &found.RecordCount
 	}
 	return out, nil

@@ -113,6 +113,11 @@ func insertRows(ctx context.Context, tx *database.Tx, run *job.Run, panelID uuid
 	if err != nil {
 		return err
 	}
+	if inserted >= pageSize {
+		if err := tx.AnalyzeRecords(ctx); err != nil {
+			return err
+		}
+	}
 	panel, err := tx.LockPanel(ctx, dbgen.LockPanelParams{Bucket: owner.Bucket, ID: panelID, UserID: owner.UserID})
 	if errors.Is(err, database.ErrNotFound) {
 		return job.Permanent(errPanelGone)

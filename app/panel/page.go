@@ -101,17 +101,23 @@ func (s *statement) page(query string, sort Sort, name string, after Position, l
 	}
 	var keys []string
 	var position []any
+	var least string // The least value of the first key.
 	switch field {
 	case "created": // Ids are UUIDv7: in the order of creation.
-		keys, position = []string{"id"}, []any{after.ID}
+		keys, position, least = []string{"id"}, []any{after.ID}, "'00000000-0000-0000-0000-000000000000'"
 	case "updated":
-		keys, position = []string{"updated_at", "id"}, []any{after.Time, after.ID}
+		keys, position, least = []string{"updated_at", "id"}, []any{after.Time, after.ID}, "'-infinity'"
 	case name:
-		keys, position = []string{"lower(" + name + ")", "id"}, []any{after.Text, after.ID}
+		keys, position, least = []string{"lower(" + name + ")", "id"}, []any{after.Text, after.ID}, "''"
 	default:
 		return invalid("sort", "%q; expected created, updated or %s, with - before it for the other direction", sort, name)
 	}
-	if !after.IsStart() {
+	if after.IsStart() {
+		// True of every row. With a condition on its key, the index of the order is the best one for PostgreSQL even
+		// when its statistics do not know yet how large the panel has become, as right after an import; without one it
+		// then reads and sorts the whole panel.
+		query += " AND " + keys[0] + " >= " + least
+	} else {
 		query += " AND (" + strings.Join(keys, ", ") + ") " + comparison + " (" + s.bounds(position) + ")"
 	}
 	s.sql = query + " ORDER BY " + strings.Join(keys, direction+", ") + direction + " LIMIT " + s.arg(limit)

@@ -166,7 +166,7 @@ func TestPagesAreReadByIndexes(t *testing.T) {
 	f.fillLarge(t, conn, p, other)
 
 	for _, sort := range recordSorts {
-		deep := throughCursor(t, RecordPosition(f.middle(t, p, sort)))
+		deep := throughCursor(t, RecordPosition(f.middle(t, p, sort, 50_000)))
 		for _, position := range []Position{{}, deep} {
 			for _, search := range []string{"", "record 9", "777", "zzz", "re", "zz"} {
 				statement, err := recordPage(sort, f.owner, p.ID, search, position, 51)
@@ -175,7 +175,7 @@ func TestPagesAreReadByIndexes(t *testing.T) {
 					assert.NotContains(t, node.Type, "Seq Scan", "%s %q: %s", sort, search, statement.sql)
 					if search == "" {
 						assert.NotContains(t, node.Type, "Sort", "%s: the index has the order", sort)
-						assert.LessOrEqual(t, node.Rows+node.Removed, 60.0, "%s: no more is read than is shown", sort)
+						assert.LessOrEqual(t, node.Rows+node.Removed, 200.0, "%s: no more is read than is shown", sort)
 					}
 				}
 			}
@@ -193,6 +193,36 @@ func TestPagesAreReadByIndexes(t *testing.T) {
 			require.NoError(t, err)
 			for _, node := range explain(t, conn, statement) {
 				assert.NotContains(t, node.Type, "Seq Scan", "%s %q: %s", sort, search, statement.sql)
+			}
+		}
+	}
+}
+
+// TestPagesAreReadByIndexesRightAfterAnImport: the import itself brings the statistics up to date.
+func TestPagesAreReadByIndexesRightAfterAnImport(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	conn, err := pgx.Connect(t.Context(), f.database.SuperuserURL.Reveal())
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	f.fill(t, f.newPanel(t, "small"), 100)
+	_, err = conn.Exec(t.Context(), "ANALYZE records")
+	require.NoError(t, err)
+
+	var csv strings.Builder
+	csv.WriteString("title\n")
+	for i := range 5_000 {
+		fmt.Fprintf(&csv, "Row %d\n", i)
+	}
+	p := f.newPanel(t, "fresh")
+	f.work(t)
+	f.succeed(t, f.startImport(t, p, strings.NewReader(csv.String())))
+	for _, sort := range recordSorts {
+		for _, position := range []Position{{}, throughCursor(t, RecordPosition(f.middle(t, p, sort, 2_500)))} {
+			statement, err := recordPage(sort, f.owner, p.ID, "", position, 51)
+			require.NoError(t, err)
+			for _, node := range explain(t, conn, statement) {
+				assert.LessOrEqual(t, node.Rows+node.Removed, 200.0, "%s: no more is read than is shown", sort)
 			}
 		}
 	}
@@ -218,12 +248,12 @@ func (f *fixture) fillLarge(t *testing.T, conn *pgx.Conn, large, small dbgen.Pan
 	require.NoError(t, err)
 }
 
-// middle is a record about half way through the panel.
-func (f *fixture) middle(t *testing.T, p dbgen.Panel, sort Sort) dbgen.Record {
+// middle is the record with so many before it.
+func (f *fixture) middle(t *testing.T, p dbgen.Panel, sort Sort, offset int) dbgen.Record {
 	t.Helper()
 	s, err := recordPage(sort, f.owner, p.ID, "", Position{}, 1)
 	require.NoError(t, err)
-	s.sql = strings.Replace(s.sql, " LIMIT ", " OFFSET 50000 LIMIT ", 1)
+	s.sql = strings.Replace(s.sql, " LIMIT ", fmt.Sprintf(" OFFSET %d LIMIT ", offset), 1)
 	rows, err := collect[dbgen.Record](t.Context(), f.db, s)
 	require.NoError(t, err)
 	return rows[0]

@@ -12,6 +12,16 @@ import (
 	"github.com/google/uuid"
 )
 
+const analyzeRecords = `-- name: AnalyzeRecords :exec
+SELECT analyze_records()
+`
+
+// Also counts the rows that this transaction has inserted.
+func (q *Queries) AnalyzeRecords(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, analyzeRecords)
+	return err
+}
+
 const createRecord = `-- name: CreateRecord :one
 WITH panel AS (
     UPDATE panels p SET record_count = p.record_count + 1

@@ -46,3 +46,7 @@ WHERE bucket = $1 AND panel_id = $2 ORDER BY 1 LIMIT sqlc.arg(max_keys)::int + 1
 
 -- name: ListRecordsToExport :many
 SELECT * FROM records WHERE bucket = $1 AND panel_id = $2 AND id > sqlc.arg(after)::uuid ORDER BY id LIMIT sqlc.arg(row_limit);
+
+-- name: AnalyzeRecords :exec
+-- Also counts the rows that this transaction has inserted.
+SELECT analyze_records();
