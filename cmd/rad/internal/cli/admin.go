@@ -48,7 +48,7 @@ func (a *App) createAdmin(ctx context.Context, stack []string, email string) err
 	if email == "" || strings.HasPrefix(email, "-") || !strings.Contains(email, "@") {
 		return &usageError{problem: fmt.Sprintf("%q is no e-mail address", email)}
 	}
-	command, err := local.Command(ctx, selected.folder, "admin", "create", email)
+	command, err := local.Command(ctx, selected.folder, "admin", "create", "--email", email)
 	if err != nil {
 		return err
 	}

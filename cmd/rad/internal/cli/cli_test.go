@@ -34,7 +34,9 @@ type console struct {
 
 func newConsole(t *testing.T) *console {
 	t.Helper()
-	root := t.TempDir()
+	root, err := os.MkdirTemp("", "rad-cli-") // Shorter than t.TempDir: unix sockets bound the path of a stack.
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(root)) })
 	c := &console{root: root, environment: map[string]string{
 		"HOME": filepath.Join(root, "home"), "PATH": "/usr/bin:/bin", "RAD_STATE_FOLDER": filepath.Join(root, "state"),
 	}}

@@ -73,6 +73,8 @@ pulumi-language-go:
   export PULUMI_CONFIG_PASSPHRASE_FILE=<state>/pulumi/passphrase
   pulumi up --stack local-mvp --refresh
 
+pulumi notes the salt of its encryption in Pulumi.<stack>.yaml: leave that line out of what you commit. For a stack that
+rad never brought up, run pulumi stack init local-mvp first; what pulumi began, rad goes on with, and the other way round.
 Never run both on one stack at once: rad sees the lock of a plain pulumi and refuses, and pulumi sees rad's.
 `,
 	}

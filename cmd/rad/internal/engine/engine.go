@@ -217,10 +217,11 @@ func (e *Engine) serveProviders() (string, error) {
 // Up makes the machine what the program says. It looks at what is there first, so that whatever died or was changed
 // is repaired too.
 func (e *Engine) Up(ctx context.Context) (Outcome, error) {
-	return e.run(ctx, false, func(stream chan<- events.EngineEvent) error {
+	outcome, err := e.run(ctx, false, func(stream chan<- events.EngineEvent) error {
 		_, err := e.stack.Up(ctx, optup.Refresh(), optup.EventStreams(stream), optup.SuppressOutputs(), optup.SuppressProgress())
 		return err
 	})
+	return outcome, errors.Join(err, e.options.Home.pruneHistory(e.options.Stack))
 }
 
 // Preview says what Up would do, and does nothing.

@@ -126,6 +126,7 @@ func (t *translator) diagnostic(diagnostic apitype.DiagnosticEvent) {
 	if diagnostic.URN != "" && !strings.Contains(diagnostic.URN, "::"+string(resource.RootStackType)+"::") {
 		name = nameOf(diagnostic.URN)
 	}
+	text = strings.TrimPrefix(text, name+": ") // Shown beside the name.
 	switch {
 	case text == "":
 	case diagnostic.Ephemeral:

@@ -12,6 +12,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// historyLength is how many updates of a stack the backend's history keeps. Each takes as much as the stack's state.
+const historyLength = 50
+
 // Home is the folder in which rad keeps what the engine needs: the backend with the state of all stacks, the
 // passphrase that encrypts their secrets, and a home of its own for Pulumi, so that the user's ~/.pulumi is neither
 // read nor changed.
@@ -150,6 +153,38 @@ func writeYAML(path string, value any) error {
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		return fmt.Errorf("write the engine's project: %w", err)
+	}
+	return nil
+}
+
+// pruneHistory keeps the newest entries of a stack's history: the backend keeps the whole state with each, for ever.
+func (h Home) pruneHistory(stack string) error {
+	folder := filepath.Join(h.Folder, ".pulumi", "history", h.Project, stack)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("prune the history of stack %s: %w", stack, err)
+	}
+	// Each update has several files: <stack>-<nanoseconds>.<kind>. Their names sort by time.
+	var updates []string
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(strings.TrimPrefix(entry.Name(), stack), ".")
+		if len(updates) == 0 || updates[len(updates)-1] != name {
+			updates = append(updates, name)
+		}
+	}
+	for _, name := range updates[:max(0, len(updates)-historyLength)] {
+		old, err := filepath.Glob(filepath.Join(folder, stack+name+".*"))
+		if err != nil {
+			return fmt.Errorf("prune the history of stack %s: %w", stack, err)
+		}
+		for _, path := range old {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("prune the history of stack %s: %w", stack, err)
+			}
+		}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func SortChanges(changes []Change) {
 }
 
 func changeLines(change Change, style Style) []string {
-	head := fmt.Sprintf("%s %-16s %s", style.Sign(change.Operation), change.Resource, change.Operation)
+	head := fmt.Sprintf("%s %-22s %s", style.Sign(change.Operation), change.Resource, change.Operation)
 	if change.Risk == RiskData {
 		head += style.Red("  DATA LOSS: what it holds would be gone")
 		if change.Protected {

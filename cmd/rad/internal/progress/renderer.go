@@ -122,17 +122,17 @@ func lines(event Event, style Style, log bool) []string {
 func stepLines(step Step, style Style, log bool) []string {
 	switch {
 	case step.Status == StatusFailed:
-		return []string{style.Red(fmt.Sprintf("! %-16s %s failed after %s", step.Resource, step.Operation, step.Elapsed))}
+		return []string{style.Red(fmt.Sprintf("! %-22s %s failed after %s", step.Resource, step.Operation, step.Elapsed))}
 	case step.Operation == Refresh && step.Status == StatusFinished && len(step.Properties) > 0:
-		return []string{style.Yellow(fmt.Sprintf("? %-16s drifted: %s", step.Resource, strings.Join(step.Properties, ", ")))}
+		return []string{style.Yellow(fmt.Sprintf("? %-22s drifted: %s", step.Resource, strings.Join(step.Properties, ", ")))}
 	case step.Operation == Refresh:
 		return nil // What is as it should be is not worth a line each.
 	case step.Status == StatusStarted && log:
-		return []string{style.Faint(fmt.Sprintf("%s %-16s %s%s", sign(step.Operation), step.Resource, doing(step.Operation), why(step)))}
+		return []string{style.Faint(fmt.Sprintf("%s %-22s %s%s", sign(step.Operation), step.Resource, doing(step.Operation), why(step)))}
 	case step.Status == StatusStarted:
 		return nil
 	default:
-		return []string{fmt.Sprintf("%s %-16s %s in %s%s", style.Sign(step.Operation), step.Resource, done(step.Operation), step.Elapsed, style.Faint(why(step)))}
+		return []string{fmt.Sprintf("%s %-22s %s in %s%s", style.Sign(step.Operation), step.Resource, done(step.Operation), step.Elapsed, style.Faint(why(step)))}
 	}
 }
 

@@ -152,7 +152,7 @@ func (t *Terminal) live() []string {
 			looking++
 			continue
 		}
-		line := fmt.Sprintf("%s %-16s %s %s", spinner, r.step.Resource, doing(r.step.Operation), formatSeconds(t.now().Sub(r.start)))
+		line := fmt.Sprintf("%s %-22s %s %s", spinner, r.step.Resource, doing(r.step.Operation), formatSeconds(t.now().Sub(r.start)))
 		if r.note != "" {
 			line += "  " + r.note
 		}
