@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,32 @@ func TestASlowRequestIsEnded(t *testing.T) {
 	r := c.do(t, "PATCH", "/account", map[string]any{"name": "x"}, "If-Match", "*").is(t, http.StatusServiceUnavailable)
 	assert.Equal(t, "/problems/busy", r.problem(t).Type)
 	assert.Less(t, time.Since(start), 5*time.Second)
+}
+
+// deadlineRecorder notes the deadline that is set on the connection.
+type deadlineRecorder struct {
+	*httptest.ResponseRecorder
+
+	read time.Time
+}
+
+func (r *deadlineRecorder) SetReadDeadline(deadline time.Time) error {
+	r.read = deadline
+	return nil
+}
+
+// TestTheConnectionOutlivesTheRequest: net/http cancels a request when the read deadline of its connection passes, also
+// when its body was read long before.
+func TestTheConnectionOutlivesTheRequest(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	body := strings.NewReader(`{"email":"ada@example.com","password":"` + password + `"}`)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/users", body)
+	r.Header.Set("Content-Type", "application/json")
+	w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
+	s.API.Handler().ServeHTTP(w, r)
+	require.Equal(t, http.StatusCreated, w.Code)
+	assert.Greater(t, time.Until(w.read), s.Config.RequestTimeout)
 }
 
 func TestABrokenUploadIsTheClientsFault(t *testing.T) {

@@ -12,6 +12,9 @@ import (
 // register adds an operation at basePath and its own path. Every error that the handler returns is mapped to a problem (see problem.go).
 func register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Path = basePath + op.Path
+	// The deadline stays on the connection after the body was read, and when it passes net/http takes the client for gone:
+	// it must not be before the request's own end, as huma's default of five seconds is.
+	op.BodyReadTimeout = a.Config.RequestTimeout + deadlineSlack
 	op.Middlewares = append(huma.Middlewares{a.limitTime}, op.Middlewares...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

@@ -67,7 +67,8 @@ func TestErrorsAreMapped(t *testing.T) {
 
 func TestAWaitForAConnectionIsBounded(t *testing.T) {
 	t.Parallel()
-	db := server.NewDatabase(t).OpenWith(t, database.Options{Connections: 1, Wait: 50 * time.Millisecond})
+	db := server.NewDatabase(t).OpenWith(t, database.Options{Connections: 1, Wait: 200 * time.Millisecond})
+	require.Eventually(t, func() bool { return db.Ping(t.Context()) == nil }, time.Minute, time.Millisecond, "to open one may take longer")
 	err := db.InTx(t.Context(), func(*database.Tx) error {
 		start := time.Now()
 		_, err := db.AnyUserExists(t.Context())
