@@ -26,7 +26,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
 	if err := newCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "radpanel: %v\n", err)
-		os.Exit(1) //nolint:gocritic // Nothing is left to stop.
+		os.Exit(1) // Nothing is left to stop.
 	}
 }
 

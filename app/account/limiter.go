@@ -55,14 +55,14 @@ func (l *limiter) allow(key string) error {
 func (l *limiter) bucket(key string) *rate.Limiter {
 	if element, ok := l.byKey[key]; ok {
 		l.byUse.MoveToFront(element)
-		return element.Value.(*limiterEntry).bucket //nolint:forcetypeassert // Only this type is put in.
+		return element.Value.(*limiterEntry).bucket // Only this type is put in.
 	}
 	entry := &limiterEntry{key: key, bucket: rate.NewLimiter(l.limit, l.burst)}
 	l.byKey[key] = l.byUse.PushFront(entry)
 	if l.byUse.Len() > l.maximum {
 		oldest := l.byUse.Back()
 		l.byUse.Remove(oldest)
-		delete(l.byKey, oldest.Value.(*limiterEntry).key) //nolint:forcetypeassert // Only this type is put in.
+		delete(l.byKey, oldest.Value.(*limiterEntry).key) // Only this type is put in.
 	}
 	return entry.bucket
 }

@@ -32,7 +32,8 @@ const (
 	recoveryCodeGroup = 4
 )
 
-var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
+// base32Text writes bytes as people type them and authenticators read them.
+func base32Text(b []byte) string { return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b) }
 
 // TOTPSetup is what an authenticator needs: the secret to type, and the URI to scan.
 type TOTPSetup struct {
@@ -55,7 +56,7 @@ func (s *Service) SetUpTOTP(ctx context.Context, user User, currentPassword stri
 	if n == 0 {
 		return TOTPSetup{}, ErrTOTPState
 	}
-	text := base32Text.EncodeToString(secret)
+	text := base32Text(secret)
 	return TOTPSetup{Secret: text, URI: otpauthURI(user.Email, text)}, nil
 }
 
@@ -141,7 +142,7 @@ func (s *Service) useCode(ctx context.Context, tx *database.Tx, row dbgen.Totp, 
 	if err != nil {
 		return err
 	}
-	step, ok, err := matchingStep(base32Text.EncodeToString(secret), code, s.now())
+	step, ok, err := matchingStep(base32Text(secret), code, s.now())
 	if err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (s *Service) replaceRecoveryCodes(ctx context.Context, tx *database.Tx, use
 	codes := make([]string, recoveryCodeCount)
 	rows := make([]dbgen.CreateRecoveryCodesParams, recoveryCodeCount)
 	for i := range codes {
-		code := base32Text.EncodeToString(randomBytes(recoveryCodeBytes))
+		code := base32Text(randomBytes(recoveryCodeBytes))
 		id, err := uuid.NewV7()
 		if err != nil {
 			return nil, err

@@ -96,7 +96,7 @@ func replay[T any](ctx context.Context, tx *database.Tx, c creation, hash []byte
 	}
 	stored, err := tx.FindIdempotencyKey(ctx, dbgen.FindIdempotencyKeyParams{Bucket: who.Bucket, UserID: who.UserID, Key: c.Key})
 	if errors.Is(err, database.ErrNotFound) {
-		return nil, nil //nolint:nilnil // Nil means: nothing stored.
+		return nil, nil // Nil means: nothing stored.
 	}
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ type identityKey struct{}
 // identity returns who asks. Only operations registered with signedIn or forAdmins have one; calling it from another is
 // a defect and panics.
 func identity(ctx context.Context) Identity {
-	return ctx.Value(identityKey{}).(Identity) //nolint:forcetypeassert // See above.
+	return ctx.Value(identityKey{}).(Identity) // See above.
 }
 
 // authenticate lets a request with a valid session pass; 401 for others.

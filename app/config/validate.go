@@ -13,11 +13,6 @@ import (
 	"time"
 )
 
-var (
-	tiers     = []string{"mvp", "tier1", "tier2", "tier3", "tier4"}
-	logLevels = []string{"debug", "info", "warn", "error"}
-)
-
 // encryptionKeyBytes is the length of an AES-256 key.
 const encryptionKeyBytes = 32
 
@@ -28,12 +23,12 @@ func (c Config) Validate() error { return join(c.check()) }
 // names against the struct's tags.
 func (c Config) check() []problem {
 	var v validator
-	v.oneOf("RAD_TIER", c.Tier, tiers)
+	v.oneOf("RAD_TIER", c.Tier, "mvp", "tier1", "tier2", "tier3", "tier4")
 	v.absolutePath("RAD_PLAN_FILE", c.PlanFile, true)
 	v.hostPort("RAD_LISTEN_ADDRESS", c.ListenAddress)
 	v.origin("RAD_PUBLIC_URL", c.PublicURL)
 	v.prefixes("RAD_TRUSTED_PROXIES", c.TrustedProxies)
-	v.oneOf("RAD_LOG_LEVEL", c.LogLevel, logLevels)
+	v.oneOf("RAD_LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 
 	v.postgresURL("RAD_DATABASE_URL", c.DatabaseURL)
 	v.postgresURL("RAD_MIGRATION_DATABASE_URL", c.MigrationDatabaseURL)
@@ -67,7 +62,7 @@ func (v *validator) add(name, value, allowed string) {
 	v.problems = append(v.problems, problem{name, value, allowed})
 }
 
-func (v *validator) oneOf(name, value string, allowed []string) {
+func (v *validator) oneOf(name, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
 		v.add(name, value, "one of "+strings.Join(allowed, ", "))
 	}

@@ -237,7 +237,7 @@ func findBinaries() (string, error) {
 // unprivileged returns the account to run as: PostgreSQL refuses root.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // Nil means: as whoever runs the tests.
+		return nil, nil // Nil means: as whoever runs the tests.
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {
