@@ -452,12 +452,14 @@ func TestAnInterruptedUpIsFinishedByTheNext(t *testing.T) {
 	require.NoError(t, err)
 	for after := 50 * time.Millisecond; ; after += 450 * time.Millisecond {
 		rad := exec.CommandContext(context.Background(), self, "deploy", f.options.StateFolder, f.options.ReleaseFolder)
+		var out strings.Builder
+		rad.Stdout = &out
 		require.NoError(t, rad.Start())
 		done := make(chan error, 1)
 		go func() { done <- rad.Wait() }()
 		select {
 		case err := <-done:
-			require.NoError(t, err, "it was finished before it was killed")
+			require.NoError(t, err, "it was not killed: %s", &out)
 			f.works(t)
 			return
 		case <-time.After(after): // How far it gets until it is killed is what varies.

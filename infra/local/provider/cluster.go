@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,9 +182,13 @@ func initialize(ctx context.Context, stack supervisor.Stack, state ClusterState,
 	if err := supervisor.MakeFolder(stack.Folder(state.Service), 0o711, supervisor.Caller()); err != nil {
 		return err
 	}
-	aside := state.DataFolder + ".new"
-	if err := os.RemoveAll(aside); err != nil { // What an interrupted one left.
-		return fmt.Errorf("data of PostgreSQL: %w", err)
+	left, _ := filepath.Glob(state.DataFolder + ".new-*") // The pattern is valid.
+	for _, folder := range left {
+		_ = os.RemoveAll(folder) // What an interrupted one left. If it is still being written to, the next up removes it.
+	}
+	aside, err := os.MkdirTemp(stack.Folder(state.Service), "data.new-")
+	if err != nil {
+		return supervisor.DiskError(state.DataFolder, err)
 	}
 	if err := supervisor.MakeFolder(aside, 0o700, id); err != nil {
 		return err
@@ -194,6 +199,13 @@ func initialize(ctx context.Context, stack supervisor.Stack, state ClusterState,
 		"--pgdata="+aside, "--username="+state.Superuser, "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
 		"--auth-local=peer", "--auth-host=scram-sha-256", "--no-instructions")
 	initdb.SysProcAttr = supervisor.Credential(id)
+	if initdb.SysProcAttr == nil {
+		initdb.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	// It ends with this process, and so that this holds, with this thread.
+	initdb.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	initdb.Dir = stack.Folder(state.Service)
 	initdb.Env = []string{"PATH=" + state.Binaries + ":/usr/bin:/bin", "LANG=C.UTF-8"}
 	if out, err := initdb.CombinedOutput(); err != nil {
