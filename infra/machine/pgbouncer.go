@@ -45,7 +45,12 @@ type Login struct {
 
 // The files of PgBouncer.
 const (
+	// PgBouncerFile holds what the pooler reads when it starts. It includes the next two.
 	PgBouncerFile = "pgbouncer.ini"
+	// PgBouncerReloadFile holds what the pooler reads again at HUP.
+	PgBouncerReloadFile = "pgbouncer.reload.ini"
+	// PgBouncerDatabasesFile tells where the server is. It is read again at HUP too.
+	PgBouncerDatabasesFile = "pgbouncer.databases.ini"
 	// PgBouncerUsersFile holds passwords in clear, for its owner's eyes only (0600): to log in to PostgreSQL by SCRAM,
 	// PgBouncer needs the password itself or the very keys that the server derived from it, which are as good as it.
 	PgBouncerUsersFile = "userlist.txt"
@@ -59,7 +64,7 @@ func (p PgBouncer) Files() (map[string]string, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	text, err := render(PgBouncerFile, struct {
+	files, err := renderAll(struct {
 		PgBouncer
 		Listen            string
 		SocketPermissions string
@@ -71,16 +76,18 @@ func (p PgBouncer) Files() (map[string]string, error) {
 		SocketPermissions: permissions(p.SocketMode),
 		AdminList:         strings.Join(p.Admins, ","),
 		MaxClients:        clientsPerConnection * p.Database.ServiceConnections(),
-	})
+	}, PgBouncerFile, PgBouncerReloadFile, PgBouncerDatabasesFile)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{PgBouncerFile: text, PgBouncerUsersFile: userlist(p.Users)}, nil
+	files[PgBouncerUsersFile] = userlist(p.Users)
+	return files, nil
 }
 
-// Reloadable gives the names of the files that the pooler reads again at HUP. A changed address or port needs a
-// restart.
-func (PgBouncer) Reloadable() []string { return []string{PgBouncerUsersFile} }
+// Reloadable gives the names of the files that the pooler reads again at HUP.
+func (PgBouncer) Reloadable() []string {
+	return []string{PgBouncerReloadFile, PgBouncerDatabasesFile, PgBouncerUsersFile}
+}
 
 // userlist writes one login a line, both words in quotes; a quote inside is doubled.
 func userlist(users []Login) string {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,23 +37,36 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 	pooler.eventually(func() bool { return answers("unix", socket) }, "listening")
 	admin := c.open(t, c.superuser("panel"))
 
-	t.Run("console", func(t *testing.T) {
-		to := config(t, arguments.SocketFolder, arguments.Port, "rad_admin", "another", "pgbouncer")
-		to.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-		console := c.open(t, to)
-		settings := map[string]string{}
-		rows, err := console.Query(t.Context(), "SHOW CONFIG")
+	to := config(t, arguments.SocketFolder, arguments.Port, "rad_admin", "another", "pgbouncer")
+	to.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // The console knows no other.
+	console := c.open(t, to)
+	show := func(what string) []map[string]any {
+		rows, err := console.Query(t.Context(), "SHOW "+what)
 		require.NoError(t, err)
 		found, err := pgx.CollectRows(rows, pgx.RowToMap)
 		require.NoError(t, err)
-		for _, row := range found {
-			settings[row["key"].(string)], _ = row["value"].(string)
+		return found
+	}
+
+	t.Run("console", func(t *testing.T) {
+		settings, reloadable := map[string]any{}, map[string]bool{}
+		for _, row := range show("CONFIG") {
+			name, ok := row["key"].(string)
+			require.True(t, ok)
+			settings[name], reloadable[name] = row["value"], row["changeable"] == "yes"
 		}
 		for setting, expected := range map[string]string{
 			"pool_mode": "transaction", "max_db_connections": "16", "default_pool_size": "16", "max_client_conn": "160",
 			"auth_type": "scram-sha-256", "query_wait_timeout": "8", "server_login_retry": "1", "logfile": "",
 		} {
 			assert.Equal(t, expected, settings[setting], setting)
+		}
+		files, err := arguments.Files()
+		require.NoError(t, err)
+		names := regexp.MustCompile(`(?m)^(\w+) =`).FindAllStringSubmatch(files[machine.PgBouncerReloadFile], -1)
+		require.NotEmpty(t, names)
+		for _, name := range names {
+			assert.True(t, reloadable[name[1]], "%s needs a restart", name[1])
 		}
 		_, err = c.connect(config(t, arguments.SocketFolder, arguments.Port, "rad_app", appPassword, "pgbouncer"))
 		require.Error(t, err, "the service is no administrator of the pooler")
@@ -108,9 +123,6 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 	})
 
 	t.Run("a pause is waited out", func(t *testing.T) {
-		to := config(t, arguments.SocketFolder, arguments.Port, "rad_admin", "another", "pgbouncer")
-		to.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-		console := c.open(t, to)
 		pool := poolThrough(t, arguments, 1)
 		require.NoError(t, pool.Ping(t.Context()))
 		_, err := console.Exec(t.Context(), "PAUSE panel")
@@ -118,17 +130,9 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 		answer := make(chan error, 1)
 		go func() { answer <- pool.Ping(t.Context()) }()
 		pooler.eventually(func() bool {
-			waiting := int32(0)
-			rows, err := console.Query(t.Context(), "SHOW POOLS")
-			require.NoError(t, err)
-			pools, err := pgx.CollectRows(rows, pgx.RowToMap)
-			require.NoError(t, err)
-			for _, p := range pools {
-				if p["database"] == "panel" {
-					waiting += p["cl_waiting"].(int32)
-				}
-			}
-			return waiting > 0
+			return slices.ContainsFunc(show("POOLS"), func(pool map[string]any) bool {
+				return pool["database"] == "panel" && pool["cl_waiting"] == int32(1)
+			})
 		}, "a client that waits")
 		assert.Empty(t, answer)
 		_, err = console.Exec(t.Context(), "RESUME panel")
@@ -144,17 +148,29 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 		pooler.eventually(func() bool { return pool.Ping(t.Context()) == nil }, "a new connection")
 	})
 
-	t.Run("a new password is read at HUP", func(t *testing.T) {
+	t.Run("a new user and a new limit without a restart", func(t *testing.T) {
+		pool := poolThrough(t, arguments, 1)
+		client, err := pool.Acquire(t.Context())
+		require.NoError(t, err)
+		defer client.Release()
+
 		next := arguments
 		next.Users = append([]machine.Login{{Name: "rad_owner", Password: ownerPassword}}, arguments.Users...)
+		next.Database.MaxConnections = 12
 		files, err := next.Files()
 		require.NoError(t, err)
-		c.write(files[machine.PgBouncerUsersFile], "pgbouncer", machine.PgBouncerUsersFile)
+		for _, name := range next.Reloadable() {
+			c.write(files[name], "pgbouncer", name)
+		}
 		require.NoError(t, pooler.handle.Signal(syscall.SIGHUP))
 		pooler.eventually(func() bool {
 			connection, err := c.connect(config(t, arguments.SocketFolder, arguments.Port, "rad_owner", ownerPassword, "panel"))
 			return err == nil && errors.Join(connection.Ping(t.Context()), connection.Close(t.Context())) == nil
 		}, "the new user")
+		assert.True(t, slices.ContainsFunc(show("CONFIG"), func(row map[string]any) bool {
+			return row["key"] == "max_db_connections" && row["value"] == "8"
+		}))
+		require.NoError(t, client.Ping(t.Context()), "the clients stay")
 	})
 
 	assert.NotContains(t, pooler.out.String(), appPassword)

@@ -209,3 +209,12 @@ func answers(network, address string) bool {
 	}
 	return connection.Close() == nil
 }
+
+// canListen tells whether this machine has the address.
+func canListen(address string) bool {
+	listener, err := net.Listen("tcp", address) //nolint:noctx // At once.
+	if err != nil {
+		return false
+	}
+	return listener.Close() == nil
+}
