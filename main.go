@@ -15,7 +15,7 @@ import (
 
 func main() {
 	pulumi.Run(func(ctx *pulumi.Context) error {
-		config, err := configuration()
+		config, err := configuration(os.Getenv(pulumi.EnvConfig))
 		if err != nil {
 			return err
 		}
@@ -28,9 +28,9 @@ func main() {
 }
 
 // configuration gives all keys of the project, not just those that are known: a key that is misspelt is an error.
-func configuration() (map[string]string, error) {
+func configuration(environment string) (map[string]string, error) {
 	var all map[string]string
-	if err := json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &all); err != nil {
+	if err := json.Unmarshal([]byte(environment), &all); err != nil {
 		return nil, fmt.Errorf("read the configuration that pulumi gives in %s: %w", pulumi.EnvConfig, err)
 	}
 	config := map[string]string{}

@@ -91,7 +91,7 @@ func (a *App) command() *cobra.Command {
 	root.SetErr(a.Stderr)
 	root.PersistentFlags().StringVar(&a.flags.state, "state", "", "state folder (default: $RAD_STATE_FOLDER, else /var/lib/radpanel for root, ~/.local/state/radpanel for others)")
 	root.AddCommand(
-		a.upCommand(), a.previewCommand(), a.downCommand(), a.statusCommand(), a.logsCommand(), a.adminCommand(),
+		a.prepareCommand(), a.upCommand(), a.previewCommand(), a.downCommand(), a.statusCommand(), a.logsCommand(), a.adminCommand(),
 		a.versionCommand(), a.docsCommand(),
 		exitCodesTopic(), jsonTopic(), pulumiTopic(), environmentTopic(),
 	)

@@ -313,3 +313,19 @@ func TestTheDocumentIsFresh(t *testing.T) {
 		assert.Contains(t, string(document), entry.meaning)
 	}
 }
+
+func TestPrepareSaysEverythingThatIsMissing(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.environment["PATH"] = filepath.Join(c.root, "nothing")
+	assert.Equal(t, int(exitMissing), c.run(t, "prepare"))
+	assert.Contains(t, c.errors.String(), "no release to deploy")
+	assert.Contains(t, c.errors.String(), "rad needs the Pulumi command line")
+
+	c.environment[pulumicli.PathVariable] = c.script(t, "own/pulumi", "echo v3.256.0")
+	c.write(t, "bin/radpanel", "binary")
+	c.write(t, "bin/web/index.html", "<html>")
+	assert.Equal(t, int(exitDone), c.run(t, "prepare"), c.errors.String())
+	assert.Contains(t, c.out.String(), "pulumi 3.256.0: "+filepath.Join(c.root, "own", "pulumi"))
+	assert.Contains(t, c.out.String(), "release: "+filepath.Join(c.root, "bin"))
+}

@@ -221,7 +221,7 @@ func (b *bench) up(t *testing.T, declared notes) (engine.Outcome, error) {
 	t.Helper()
 	opened := b.open(t, declared, false)
 	defer func() { assert.NoError(t, opened.Close()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	return opened.Up(ctx)
 }
