@@ -23,6 +23,9 @@ const (
 	typeTOTPRequired = "/problems/totp-required"
 )
 
+// statusClientClosed is what Nginx logs too for a client that did not wait: no fault of the service.
+const statusClientClosed = 499
+
 // busyRetryAfter is what a client that was refused for load is told to wait.
 const busyRetryAfter = time.Second
 
@@ -76,7 +79,9 @@ func (a *API) problemOf(ctx context.Context, err error) error {
 		a.Log.WarnContext(ctx, "request refused: busy", "error", err)
 		return retryAfter(typedProblem(http.StatusServiceUnavailable, typeBusy, "The service is busy. Try again in a moment."), busyRetryAfter)
 	case errors.Is(err, context.Canceled): // The client has gone and reads no answer.
-		return problem(http.StatusServiceUnavailable, "The request was cancelled.")
+		p := problem(statusClientClosed, "The client closed the request.")
+		p.Title = "Client Closed Request"
+		return p
 	}
 	for _, problemOf := range []func(error) error{accountProblem, panelProblem} {
 		if mapped := problemOf(err); mapped != nil {

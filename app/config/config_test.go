@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -128,4 +129,16 @@ func TestSecretsAreMaskedEverywhere(t *testing.T) {
 	}
 	assert.Contains(t, printed.String(), "[secret]")
 	assert.Equal(t, "postgres://app:hunter2@127.0.0.1:6432/panel", c.DatabaseURL.Reveal())
+}
+
+func TestEveryVariableIsInTheManual(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/service.md")
+	require.NoError(t, err)
+	for _, name := range config.Variables() {
+		assert.Contains(t, string(manual), "| `"+name+"` |")
+	}
+	for name, value := range config.Defaults() {
+		assert.Contains(t, string(manual), "| `"+name+"` | `"+value+"` |")
+	}
 }

@@ -58,6 +58,17 @@ func Variables() []string {
 	return names
 }
 
+// Defaults gives the default of each variable that has one.
+func Defaults() map[string]string {
+	defaults := map[string]string{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if value, ok := f.Tag.Lookup("envDefault"); ok {
+			defaults[variable(f)] = value
+		}
+	}
+	return defaults
+}
+
 func variable(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
 	return name
