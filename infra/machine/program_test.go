@@ -94,9 +94,15 @@ func (h *host) install(program rendered, folder string) {
 }
 
 func (h *host) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, name, arguments...)
+	h.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil { // Who is not root may not have /usr/sbin in PATH.
+		path, err = exec.LookPath(filepath.Join("/usr/sbin", filepath.Base(name)))
+	}
+	require.NoError(h, err, "%s is not installed", name)
+	command := exec.CommandContext(ctx, path, arguments...)
 	command.Dir = h.folder
-	command.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C.UTF-8"}
+	command.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: h.account}
 	return command
 }
