@@ -13,7 +13,7 @@ RESULTS := test-results
 
 SERVICES  := postgresql pgbouncer nginx-light runit
 FRONT_END := nodejs npm
-TESTS     := gcc libc6-dev chromium
+TESTS     := gcc libc6-dev chromium redis-server
 LINTERS   := shellcheck gcc libc6-dev
 
 .DEFAULT_GOAL := help
