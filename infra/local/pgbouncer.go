@@ -65,7 +65,7 @@ func newPgBouncer(ctx *pulumi.Context, site site, postgresql *postgreSQL) (*pgBo
 		Directory:   pulumi.String(site.folder.Directory()),
 		Name:        pulumi.String(pgbouncerService),
 		Account:     pulumi.String(string(supervisor.Postgres)),
-		Command:     stringArray(program("pgbouncer"), "-q", conf),
+		Command:     stringArray(program("pgbouncer"), conf),
 		Files:       pulumi.ToStringMap(files),
 		SecretFiles: users,
 		Reloadable:  pulumi.ToStringArray(bouncer.Reloadable()),
