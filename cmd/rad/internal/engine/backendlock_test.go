@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,10 @@ func TestOnlyLocksOfTheDeadAreRemoved(t *testing.T) {
 	require.NoError(t, exec.CommandContext(t.Context(), "cp", sleep, pulumi).Run())
 	living := exec.CommandContext(t.Context(), pulumi, "60") //nolint:gosec // A copy of sleep.
 	require.NoError(t, living.Start())
+	require.Eventually(t, func() bool { // Start returns a moment before the kernel gives the process its name.
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", living.Process.Pid))
+		return err == nil && string(name) == "pulumi\n"
+	}, 10*time.Second, time.Millisecond)
 	t.Cleanup(func() {
 		_ = living.Process.Kill()
 		_ = living.Wait()
