@@ -123,9 +123,9 @@ func TestTheTerminalMovesWithItsTicks(t *testing.T) {
 	frames := make(chanWriter, 10)
 	renderer := progress.NewTerminal(frames, progress.NewStyle(false), func() int { return 80 }, clock.Now, ticks)
 	renderer.Show(progress.Step{Resource: "panel", Operation: progress.Create, Status: progress.StatusStarted})
-	assert.Equal(t, "| panel                  creating 0.0s\n", <-frames)
+	assert.Equal(t, ". panel                  creating 0.0s\n", <-frames)
 	ticks <- time.Time{}
-	assert.Equal(t, "\r\x1b[1A\x1b[J/ panel                  creating 0.0s\n", <-frames)
+	assert.Equal(t, "\r\x1b[1A\x1b[Jo panel                  creating 0.0s\n", <-frames)
 	require.NoError(t, renderer.Close())
 }
 

@@ -144,7 +144,7 @@ func (t *Terminal) draw(keep []string) {
 // live gives the lines of what runs. Each is cut to the width of the terminal: a line that wraps would be two, and
 // the cursor would no longer find the start of the live part.
 func (t *Terminal) live() []string {
-	spinner := string([]rune(`|/-\`)[t.frame%4])
+	spinner := string(".oOo"[t.frame%4]) // None of the signs that say what was done.
 	var result []string
 	looking := 0
 	for _, r := range t.running {
