@@ -88,9 +88,10 @@ func userOf(row dbgen.User) User {
 type Options struct {
 	Config config.Config
 	DB     *database.DB
-	// Log and Now have defaults: nothing logged, the system's clock.
-	Log *slog.Logger
-	Now func() time.Time
+	// Log, Now and PasswordCost have defaults: nothing logged, the system's clock, DefaultPasswordCost.
+	Log          *slog.Logger
+	Now          func() time.Time
+	PasswordCost PasswordCost
 }
 
 // Service does everything about accounts. Make one with New.
@@ -107,7 +108,10 @@ type Service struct {
 
 // New returns a Service.
 func New(options Options) (*Service, error) {
-	s := &Service{db: options.DB, log: options.Log, now: options.Now, cfg: options.Config, hasher: newHasher()}
+	if options.PasswordCost == (PasswordCost{}) {
+		options.PasswordCost = DefaultPasswordCost()
+	}
+	s := &Service{db: options.DB, log: options.Log, now: options.Now, cfg: options.Config, hasher: newHasher(options.PasswordCost)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

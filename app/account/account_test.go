@@ -26,6 +26,9 @@ const (
 
 var laptop = account.Client{Address: "192.0.2.1", UserAgent: "Laptop"}
 
+// cheap makes hashes that take no time.
+var cheap = account.PasswordCost{MemoryKiB: 64, Passes: 1, Lanes: 1}
+
 // clock starts at a whole time step of one-time passwords and moves only when told.
 type clock struct{ now atomic.Int64 }
 
@@ -44,7 +47,7 @@ func newService(t testing.TB, change ...func(*config.Config)) (*account.Service,
 	}
 	c := &clock{}
 	c.now.Store(time.Now().Truncate(30 * time.Second).UnixNano())
-	s, err := account.New(account.Options{Config: cfg, DB: server.NewDatabase(t).Open(t), Now: c.Now})
+	s, err := account.New(account.Options{Config: cfg, DB: server.NewDatabase(t).Open(t), Now: c.Now, PasswordCost: cheap})
 	require.NoError(t, err)
 	return s, c
 }

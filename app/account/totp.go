@@ -33,7 +33,9 @@ const (
 )
 
 // base32Text writes bytes as people type them and authenticators read them.
-func base32Text(b []byte) string { return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b) }
+func base32Text(b []byte) string {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
+}
 
 // TOTPSetup is what an authenticator needs: the secret to type, and the URI to scan.
 type TOTPSetup struct {

@@ -82,7 +82,10 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 	})
 	log, err := telemetry.NewLogger(s.Log, cfg.LogLevel)
 	require.NoError(t, err)
-	s.Accounts, err = account.New(account.Options{Config: cfg, DB: s.DB, Log: log, Now: s.Clock.Now})
+	s.Accounts, err = account.New(account.Options{
+		Config: cfg, DB: s.DB, Log: log, Now: s.Clock.Now,
+		PasswordCost: account.PasswordCost{MemoryKiB: 64, Passes: 1, Lanes: 1}, // Takes no time.
+	})
 	require.NoError(t, err)
 	s.Metrics.Window = telemetry.NewWindow(s.Clock.Now)
 	s.Scaling = scaling.New(scaling.Options{

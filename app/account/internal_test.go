@@ -3,13 +3,17 @@ package account
 import (
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/argon2"
+
+	"github.com/radpanel/radpanel/app/config"
 )
 
 func TestALimitersMemoryIsBounded(t *testing.T) {
@@ -41,7 +45,7 @@ func TestARefusalDoesNotPushTheNextTryAway(t *testing.T) {
 
 func TestHashesAreReadStrictly(t *testing.T) {
 	t.Parallel()
-	h := newHasher()
+	h := newHasher(DefaultPasswordCost())
 	encoded, err := h.hash(t.Context(), "secret password")
 	require.NoError(t, err)
 	assert.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$`, encoded)
@@ -74,4 +78,15 @@ func FuzzTokensAreReadSafely(f *testing.F) {
 			t.Fatalf("token %q: bucket %d, hash of %d bytes", text, bucket, len(hash))
 		}
 	})
+}
+
+func TestThePasswordCostIsOWASPsUnlessSaidOtherwise(t *testing.T) {
+	t.Parallel()
+	s, err := New(Options{Config: config.Config{
+		EncryptionKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", SignInsPerEmail: 1, SignInsPerAddress: 1, SignUpsPerAddress: 1,
+	}})
+	require.NoError(t, err)
+	assert.Equal(t, PasswordCost{MemoryKiB: 19456, Passes: 2, Lanes: 1}, s.hasher.cost)
+	assert.Equal(t, runtime.NumCPU(), cap(s.hasher.turns))
+	assert.True(t, strings.HasPrefix(s.hasher.decoy, "$argon2id$v=19$m=19456,t=2,p=1$"), "the decoy costs the same")
 }
