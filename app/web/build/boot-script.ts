@@ -8,10 +8,14 @@ import type { Plugin } from "vite";
  */
 export function bootScript(file: string): Plugin {
 	let name = "";
+	let serving = false;
 	return {
 		name: "rad-boot-script",
+		configResolved(config) {
+			serving = config.command === "serve";
+		},
 		buildStart() {
-			if (this.meta.watchMode) return;
+			if (serving) return;
 			const source = readFileSync(file, "utf8").replace(/^\s*\/\/.*\n/gm, "");
 			const hash = createHash("sha256").update(source).digest("base64url").slice(0, 8);
 			name = `assets/boot-${hash}.js`;
@@ -19,8 +23,8 @@ export function bootScript(file: string): Plugin {
 		},
 		transformIndexHtml: {
 			order: "post",
-			handler: (_html, context) => [
-				{ tag: "script", attrs: { src: context.server ? "/src/boot.js" : `/${name}` }, injectTo: "head-prepend" },
+			handler: () => [
+				{ tag: "script", attrs: { src: serving ? "/src/boot.js" : `/${name}` }, injectTo: "head-prepend" },
 			],
 		},
 	};

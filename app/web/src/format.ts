@@ -19,14 +19,14 @@ export const counted = (value: number, one: string, many: string) =>
 /** 0.42 → "42%" */
 export const percent = (share: number) => `${decimals.format(share * 100)}%`;
 
-const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
+const byteUnits = ["B", "KB", "MB", "GB", "TB"] as const;
 
-/** Bytes in decimal units, as disks are sold and the plan counts. */
+/** Bytes in steps of 1,024, as the plan and its limits count: its 20 GB are 20 × 1,024³ bytes. */
 export function bytes(value: number): string {
 	let unit = 0;
 	let amount = value;
-	while (amount >= 999.5 && unit < byteUnits.length - 1) {
-		amount /= 1_000;
+	while (amount >= 1_023.5 && unit < byteUnits.length - 1) {
+		amount /= 1_024;
 		unit++;
 	}
 	return `${(amount < 10 && unit > 0 ? decimals : integers).format(amount)} ${byteUnits[unit]}`;

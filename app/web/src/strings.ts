@@ -302,10 +302,8 @@ export const strings = {
 	},
 
 	files: {
-		drop: "Drop files here",
-		dropHint: "or choose them. Any type; images get a preview.",
+		drop: "or drop them here. Any type; images get a preview.",
 		choose: "Choose files",
-		dropNow: "Drop to upload",
 		emptyTitle: "No files yet",
 		emptyText: "Keep what belongs to this panel beside its records.",
 		name: "Name",

@@ -7,6 +7,7 @@ export type User = Schemas["User"];
 export type Session = Schemas["Session"];
 export type Panel = Schemas["Panel"];
 export type PanelRecord = Schemas["Record"];
+export type RecordList = Schemas["RecordList"];
 export type StoredFile = Schemas["File"];
 export type Job = Schemas["Job"];
 export type Scaling = Schemas["Scaling"];

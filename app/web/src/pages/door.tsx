@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect } from "preact/hooks";
 import { strings } from "../strings.ts";
 import { Logo } from "../ui/icon.tsx";
 import { PageHead } from "../ui/page.tsx";
@@ -6,6 +7,12 @@ import { ThemeButton } from "../ui/shell.tsx";
 
 /** The frame of the pages for those who are not signed in: a form, and what this is about. */
 export function Door({ title, lead, children }: { title: string; lead: string; children: ComponentChildren }) {
+	// Its colours reach to the window's edge: no room is kept for a scrollbar as on the pages inside.
+	useLayoutEffect(() => {
+		const { classList } = document.documentElement;
+		classList.add("at-door");
+		return () => classList.remove("at-door");
+	}, []);
 	return (
 		<div class="door">
 			<main class="door-main">

@@ -83,7 +83,9 @@ function UserTable({ users, onAsk }: { users: readonly User[]; onAsk: (user: Use
 			<thead>
 				<tr>
 					<th scope="col">{text.user}</th>
-					<th scope="col">{text.role}</th>
+					<th scope="col" class="cell-extra">
+						{text.role}
+					</th>
 					<th scope="col">{text.status}</th>
 					<th scope="col" class="cell-extra">
 						{text.joined}
@@ -99,8 +101,9 @@ function UserTable({ users, onAsk }: { users: readonly User[]; onAsk: (user: Use
 						<th scope="row">
 							{user.email} {user.id === self.value?.id && <span class="tag">{strings.you}</span>}
 							<span class="cell-under">{[user.name, user.totp_enabled && text.totp].filter(Boolean).join(" · ")}</span>
+							<span class="cell-under phone-only">{text.roles[user.role]}</span>
 						</th>
-						<td>{text.roles[user.role]}</td>
+						<td class="cell-extra">{text.roles[user.role]}</td>
 						<td>
 							<span class={`tag ${user.status === "active" ? "tag-good" : "tag-bad"}`}>
 								{text.statuses[user.status]}

@@ -1,4 +1,5 @@
 import { useCallback, useState } from "preact/hooks";
+import { parseExact } from "../api/exact.ts";
 import { whenSignedOut } from "./session.ts";
 import { tabStore } from "./storage.ts";
 
@@ -25,7 +26,7 @@ function read<T>(key: string): T | null {
 	const stored = tabStore.get(prefix + key);
 	if (stored === null) return null;
 	try {
-		return JSON.parse(stored) as T;
+		return parseExact(stored) as T;
 	} catch {
 		return null;
 	}

@@ -84,12 +84,7 @@ export default function Files({ panel }: { panel: Panel }) {
 	const images = data?.items.filter(isImage) ?? [];
 	return (
 		<section class="files" aria-label={text.list}>
-			<DropZone
-				label={text.choose}
-				hint={`${text.drop}. ${text.dropHint}`}
-				multiple
-				onFiles={(list) => uploads.add(list)}
-			/>
+			<DropZone label={text.choose} hint={text.drop} multiple onFiles={(list) => uploads.add(list)} />
 			{uploads.list.value.length > 0 && (
 				<ul class="upload-list">
 					{uploads.list.value.map((one) => (

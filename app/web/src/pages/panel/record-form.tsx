@@ -1,5 +1,4 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { service, take } from "../../api/client.ts";
 import { CreateKeys } from "../../api/idempotency.ts";
 import type { RequestError } from "../../api/problem.ts";
 import type { Panel, PanelRecord } from "../../api/types.ts";
@@ -15,6 +14,7 @@ import { Time } from "../../ui/time.tsx";
 import { BulkDeletion } from "./deletion.tsx";
 import { changesOf, draftOf, isSame, type RecordDraft } from "./record-draft.ts";
 import type { RecordEdits } from "./record-edits.ts";
+import { addRecord } from "./record-service.ts";
 import type { Kind } from "./values.ts";
 
 const text = strings.recordForm;
@@ -65,12 +65,7 @@ export function RecordForm({ panel, record, edits, onClose, onAdded, onDeleted }
 			return;
 		}
 		const body = { title: draft.title.trim(), data: Object.fromEntries(read.changes.data) };
-		const added = await take(
-			service.POST("/api/v1/panels/{panel_id}/records", {
-				params: { path: { panel_id: panel.id }, header: { "Idempotency-Key": keys.current.for(body) } },
-				body,
-			}),
-		);
+		const added = await addRecord(panel.id, body, keys.current.for(body));
 		keys.current.done();
 		clearDraft();
 		onAdded?.(added);

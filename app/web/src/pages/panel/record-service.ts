@@ -1,5 +1,6 @@
 import { ifMatch, service, take } from "../../api/client.ts";
-import type { PanelRecord } from "../../api/types.ts";
+import { parseExact } from "../../api/exact.ts";
+import type { PanelRecord, RecordList } from "../../api/types.ts";
 import { reconnections } from "../../state/connection.ts";
 import { whenSignedOut } from "../../state/session.ts";
 import type { RecordSort } from "./grid.tsx";
@@ -8,6 +9,11 @@ import type { Page } from "./record-pages.ts";
 
 /** The most that the service gives at once. */
 const pageSize = 200;
+
+interface RecordContent {
+	title: string;
+	data: Record<string, unknown>;
+}
 
 interface RecordQuery {
 	q: string;
@@ -23,8 +29,10 @@ export async function fetchRecords(
 ): Promise<Page> {
 	const query = { sort, limit: pageSize, ...(q && { q }), ...(cursor && { cursor }) };
 	const path = { panel_id: panelID };
-	const page = await take(service.GET("/api/v1/panels/{panel_id}/records", { params: { path, query }, signal }));
-	return { items: page.items ?? [], next: page.next_cursor, total: page.total };
+	const page = await exact<RecordList>(
+		take(service.GET("/api/v1/panels/{panel_id}/records", { params: { path, query }, signal, parseAs: "text" })),
+	);
+	return { items: page.items, next: page.next_cursor, total: page.total };
 }
 
 const kept = new Map<string, RecordEdits>();
@@ -42,11 +50,14 @@ export function editsOf(panelID: string): RecordEdits {
 	if (known) return known;
 	const edits = new RecordEdits({
 		save: (id, version, content) =>
-			take(
-				service.PATCH("/api/v1/panels/{panel_id}/records/{record_id}", {
-					params: { path: { panel_id: panelID, record_id: id }, header: { "If-Match": ifMatch(version) } },
-					body: content,
-				}),
+			exact<PanelRecord>(
+				take(
+					service.PATCH("/api/v1/panels/{panel_id}/records/{record_id}", {
+						params: { path: { panel_id: panelID, record_id: id }, header: { "If-Match": ifMatch(version) } },
+						body: content,
+						parseAs: "text",
+					}),
+				),
 			),
 		load: (id) => loadRecord(panelID, id),
 	});
@@ -54,7 +65,27 @@ export function editsOf(panelID: string): RecordEdits {
 	return edits;
 }
 
-export function loadRecord(panelID: string, id: string): Promise<PanelRecord> {
+function loadRecord(panelID: string, id: string): Promise<PanelRecord> {
 	const path = { panel_id: panelID, record_id: id };
-	return take(service.GET("/api/v1/panels/{panel_id}/records/{record_id}", { params: { path } }));
+	return exact(
+		take(service.GET("/api/v1/panels/{panel_id}/records/{record_id}", { params: { path }, parseAs: "text" })),
+	);
+}
+
+/** Adds a record; key is the create's Idempotency-Key. */
+export function addRecord(panelID: string, content: RecordContent, key: string): Promise<PanelRecord> {
+	return exact(
+		take(
+			service.POST("/api/v1/panels/{panel_id}/records", {
+				params: { path: { panel_id: panelID }, header: { "Idempotency-Key": key } },
+				body: content,
+				parseAs: "text",
+			}),
+		),
+	);
+}
+
+/** An answer with records: its numbers keep all their digits. */
+async function exact<T>(answer: Promise<string>): Promise<T> {
+	return parseExact(await answer) as T;
 }

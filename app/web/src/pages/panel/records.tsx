@@ -111,7 +111,7 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 						/>
 					</>
 				)}
-				<div class="page-head-actions">
+				<div class="page-head-actions record-tools">
 					<Button kind="quiet" icon="columns" onClick={() => setOpen("columns")}>
 						{strings.panel.columns}
 					</Button>

@@ -1,10 +1,12 @@
+import { digitsOf, parseExact } from "../../api/exact.ts";
+
 /** A value of a record's document: any JSON. */
 export type Value = unknown;
 
 /** What a cell shows of a value. */
 export function show(value: Value): string {
 	if (value === undefined || value === null) return "";
-	return typeof value === "object" ? JSON.stringify(value) : String(value);
+	return digitsOf(value) ?? (typeof value === "object" ? JSON.stringify(value) : String(value));
 }
 
 /** The kinds of values that what is typed must keep to. */
@@ -19,12 +21,10 @@ export type Reading = { value: Value } | { expected: Kind };
 export function read(text: string, before: Value): Reading {
 	if (before === undefined || before === null) return { value: text === "" ? before : text };
 	const typed = text.trim();
-	switch (typeof before) {
-		case "number": {
+	switch (digitsOf(before) === undefined ? typeof before : "number") {
+		case "number":
 			if (typed === "") return { value: null };
-			const number = Number(typed);
-			return Number.isFinite(number) ? { value: number } : { expected: "number" };
-		}
+			return Number.isFinite(Number(typed)) ? { value: numberOf(typed) } : { expected: "number" };
 		case "boolean":
 			if (typed === "") return { value: null };
 			if (typed === "true" || typed === "false") return { value: typed === "true" };
@@ -32,7 +32,7 @@ export function read(text: string, before: Value): Reading {
 		case "object":
 			if (typed === "") return { value: null };
 			try {
-				return { value: JSON.parse(typed) as Value };
+				return { value: parseExact(typed) };
 			} catch {
 				return { expected: "object" };
 			}
@@ -41,9 +41,19 @@ export function read(text: string, before: Value): Reading {
 	}
 }
 
+/** A number as it was typed, with all its digits, if it is written as JSON writes numbers. */
+function numberOf(typed: string): Value {
+	try {
+		return parseExact(typed);
+	} catch {
+		return Number(typed);
+	}
+}
+
 /** Whether two values are the same JSON; the order of an object's keys does not count. */
 export function same(a: Value, b: Value): boolean {
 	if (a === b || (a ?? null) === (b ?? null)) return true;
+	if (digitsOf(a) !== undefined || digitsOf(b) !== undefined) return digitsOf(a) === digitsOf(b);
 	if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
 	if (Array.isArray(a) !== Array.isArray(b)) return false;
 	const left = a as Record<string, Value>;

@@ -35,7 +35,7 @@ export function CapacityCard({ use, capacity }: CapacityCardProps) {
 				<Dimension
 					label={text.cpu}
 					value={use.cpu_percent}
-					limit="100%"
+					limit={undefined}
 					share={shareOf(use.cpu_percent, 100)}
 					write={(value) => `${measured(value)}%`}
 				/>

@@ -1,0 +1,102 @@
+import type { Job } from "../src/api/types.ts";
+import { signUp, unique } from "./service.ts";
+import { expect, expectAccessible, picture, test } from "./test.ts";
+
+test("a user is suspended, cannot go on, and is let in again", async ({ context, page, admin, enter, expected }) => {
+	expected.push(/status of 403/);
+	const user = await signUp();
+	await enter(context, admin);
+	await page.goto("/admin/users");
+	await page.getByLabel("Search users by e-mail").fill(user.email);
+	const row = page.getByRole("row").filter({ hasText: user.email });
+	await expect(page.getByRole("row")).toHaveCount(2);
+	const ask = async (item: string, button: string) => {
+		await row.getByRole("button", { name: `Actions for ${user.email}` }).click();
+		await page.getByRole("menuitem", { name: item }).click();
+		await page.getByRole("dialog").getByRole("button", { name: button }).click();
+		await expect(page.getByRole("dialog")).toHaveCount(0);
+	};
+	await ask("Suspend", "Suspend");
+	await expect(row).toContainText("Suspended");
+	expect((await user.api.send("GET", "/session")).status()).toBe(401);
+	const refused = await user.api.send("POST", "/sessions", { email: user.email, password: user.password });
+	expect(refused.status()).toBe(403);
+	await ask("Lift suspension", "Lift suspension");
+	await expect(row).toContainText("Active");
+	await ask("Make administrator", "Make administrator");
+	await expect(row).toContainText("Administrator");
+	await ask("Make ordinary user", "Make ordinary user");
+	await user.api.post("/sessions", { email: user.email, password: user.password });
+	expect((await user.api.send("GET", "/admin/users")).status()).toBe(403);
+});
+
+test("a suspended user is told so at the door", async ({ page, admin, expected }) => {
+	expected.push(/status of 403/);
+	const user = await signUp();
+	await admin.api.ok("PATCH", `/admin/users/${user.user.id}`, { status: "suspended" });
+	await page.goto("/sign-in");
+	await page.getByLabel("E-mail").fill(user.email);
+	await page.getByLabel("Password", { exact: true }).fill(user.password);
+	await page.getByRole("button", { name: "Sign in" }).click();
+	await expect(page.getByRole("alert")).toContainText("suspended");
+});
+
+test("a failed job is found and run again", async ({ context, page, admin, enter }) => {
+	const user = await signUp();
+	const panel = await user.api.panel(unique("Jobs"));
+	const job = await user.api.import(panel, "title\n\n,\n");
+	expect(job.state).toBe("failed");
+	await enter(context, admin);
+	await page.goto("/admin/jobs");
+	await page.getByLabel("State").selectOption("Failed");
+	await expect(page).toHaveURL(/state=failed/);
+	const row = page.getByRole("row").filter({ hasText: user.user.id });
+	await expect(row).toContainText("Import into a panel");
+	await row.getByRole("button", { name: "Retry" }).click();
+	await expect(page.getByText("The job waits for its next run.")).toBeVisible();
+	await expect.poll(async () => (await user.api.get<Job>(`/jobs/${job.id}`)).state).toBe("failed");
+});
+
+test("the scaling page says in one line whether to act", async ({ context, page, admin, enter }) => {
+	await enter(context, admin);
+	await page.goto("/panels");
+	await page.getByRole("link", { name: "Admin" }).click();
+	await expect(page.getByRole("heading", { name: "Scaling", level: 1 })).toBeVisible();
+	const scaling = await admin.api.get<{ triggers: unknown[]; current_tier?: { title: string } }>("/admin/scaling");
+	const tier = scaling.current_tier?.title ?? "";
+	expect(tier, "the stack gives the service the plan").not.toBe("");
+	await expect(page.getByRole("heading", { level: 2 }).first()).toHaveText(
+		new RegExp(`^(Stay on ${tier}(, and watch)?|Act: .*)$`),
+	);
+	await expect(page.getByRole("meter").first()).toBeVisible();
+	await expect(page.locator(".trigger")).toHaveCount(scaling.triggers.length);
+	await expect(page.getByRole("row").filter({ hasText: "Uptime" })).toContainText("not measured");
+	await expect(page.locator(".ladder-step")).toHaveCount(5);
+	await expectAccessible(page);
+});
+
+test("a fired trigger turns the verdict into what to do", async ({ context, page, admin, enter }) => {
+	await enter(context, admin);
+	// Whether a trigger fires is the service's to decide; how the page says so is tested with its answer changed.
+	await page.route("**/api/v1/admin/scaling", async (route) => {
+		const response = await route.fetch();
+		const body = await response.json();
+		const [first] = body.triggers;
+		Object.assign(first, {
+			value: first.threshold * 1.4,
+			fired: true,
+			over_since: new Date(Date.parse(body.measured_at) - 3_600_000).toISOString(),
+		});
+		await route.fulfill({ response, json: body });
+	});
+	await page.goto("/admin/scaling");
+	const verdict = page.locator(".verdict");
+	await expect(verdict.getByRole("heading")).toHaveText(/^Act: move to Tier 1$/);
+	await expect(verdict).toContainText("A trigger has fired");
+	await expect(page.locator(".trigger").first()).toContainText("Fired");
+	await expect(page.locator(".trigger").first()).toContainText("1 h,");
+	await expectAccessible(page);
+	await picture(page, "scaling-act");
+	await verdict.getByRole("link", { name: "See what Tier 1 adds" }).click();
+	await expect(page.locator("#next-tier")).toBeInViewport();
+});

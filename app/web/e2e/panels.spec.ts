@@ -1,0 +1,88 @@
+import type { Page } from "@playwright/test";
+import { unique } from "./service.ts";
+import { expect, picture, test } from "./test.ts";
+
+const item = (page: Page, name: string) => page.getByRole("listitem").filter({ hasText: name });
+
+test("a panel is made from a preset, and opens empty", async ({ home }) => {
+	const name = unique("Customers");
+	await home.goto("/panels");
+	await home.getByRole("button", { name: "New panel" }).first().click();
+	await home.getByLabel("Name", { exact: true }).fill(name);
+	await home.getByLabel("Description").fill("Who buys from us.");
+	await home.getByRole("radio", { name: "Contacts" }).check();
+	await expect(home.getByLabel("Columns")).toHaveValue("email, phone, company, notes");
+	await home.getByRole("button", { name: "Create panel" }).click();
+	await expect(home.getByRole("heading", { name, level: 1 })).toBeVisible();
+	await expect(home.getByText("No records yet")).toBeVisible();
+});
+
+test("panels are found by name, sorted, renamed, deleted and brought back", async ({ home, person }) => {
+	const mark = unique("x");
+	for (const name of ["Beta", "Alpha", "Gamma"]) await person.api.panel(`${name} ${mark}`);
+	await home.goto("/panels");
+	await home.getByLabel("Search panels by name").fill(mark);
+	const names = home.locator(".panel-item-name");
+	await expect(names).toHaveText([`Gamma ${mark}`, `Alpha ${mark}`, `Beta ${mark}`]);
+	await home.getByLabel("Sort by").selectOption("Name, A to Z");
+	await expect(names).toHaveText([`Alpha ${mark}`, `Beta ${mark}`, `Gamma ${mark}`]);
+	await expect(home).toHaveURL(/q=.*sort=name/);
+
+	await home.getByRole("button", { name: `Actions for Beta ${mark}` }).click();
+	await home.getByRole("menuitem", { name: "Rename" }).click();
+	await home.getByLabel("Name", { exact: true }).fill(`Zeta ${mark}`);
+	await home.getByRole("button", { name: "Save" }).click();
+	await expect(names).toHaveText([`Alpha ${mark}`, `Gamma ${mark}`, `Zeta ${mark}`]);
+
+	await home.getByRole("button", { name: `Actions for Alpha ${mark}` }).click();
+	await home.getByRole("menuitem", { name: "Delete" }).click();
+	await expect(item(home, `Alpha ${mark}`).locator(".panel-item-name")).toHaveCount(0);
+	await picture(home, "panels-undo");
+	await home.getByRole("button", { name: "Undo" }).click();
+	await expect(names).toHaveText([`Alpha ${mark}`, `Gamma ${mark}`, `Zeta ${mark}`]);
+
+	await home.getByRole("button", { name: `Actions for Gamma ${mark}` }).click();
+	await home.getByRole("menuitem", { name: "Delete" }).click();
+	await expect(names).toHaveText([`Alpha ${mark}`, `Zeta ${mark}`]);
+	await home.reload();
+	await home.getByText("Recently deleted").click();
+	await home.getByRole("button", { name: `Restore Gamma ${mark}` }).click();
+	await expect(names).toHaveText([`Alpha ${mark}`, `Gamma ${mark}`, `Zeta ${mark}`]);
+});
+
+test("a rename over a newer version says so and loses nothing", async ({ home, person, expected }) => {
+	expected.push(/status of 412/);
+	const panel = await person.api.panel(unique("Shared"));
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("button", { name: "More for this panel" }).click();
+	await home.getByRole("menuitem", { name: "Name and description" }).click();
+	await home.getByLabel("Name", { exact: true }).fill("Mine");
+	await person.api.ok("PATCH", `/panels/${panel.id}`, { name: "Theirs" }, { "If-Match": `"${panel.version}"` });
+	await home.getByRole("button", { name: "Save" }).click();
+	await expect(home.getByRole("alert")).toContainText("changed elsewhere");
+	await expect(home.getByLabel("Name", { exact: true })).toHaveValue("Mine");
+	await home.getByRole("button", { name: "Save" }).click();
+	await expect(home.getByRole("heading", { name: "Mine", level: 1 })).toBeVisible();
+});
+
+test("deleting a panel from its own page leaves it, and undo leads back", async ({ home, person }) => {
+	const panel = await person.api.panel(unique("Short-lived"));
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("button", { name: "More for this panel" }).click();
+	await home.getByRole("menuitem", { name: "Delete panel" }).click();
+	await expect(home.getByRole("heading", { name: "Panels", level: 1 })).toBeVisible();
+	await home.getByRole("button", { name: "Undo" }).click();
+	await expect(home.getByRole("heading", { name: panel.name, level: 1 })).toBeVisible();
+});
+
+test("a form that was left by accident is as it was", async ({ home }) => {
+	await home.goto("/panels");
+	await home.getByRole("button", { name: "New panel" }).first().click();
+	await home.getByLabel("Name", { exact: true }).fill("Half typed");
+	await home.reload();
+	await home.getByRole("button", { name: "New panel" }).first().click();
+	await expect(home.getByLabel("Name", { exact: true })).toHaveValue("Half typed");
+	await home.getByRole("button", { name: "Cancel" }).click();
+	await home.getByRole("button", { name: "New panel" }).first().click();
+	await expect(home.getByLabel("Name", { exact: true })).toHaveValue("");
+});

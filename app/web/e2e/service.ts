@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import { type APIRequestContext, type APIResponse, expect, request } from "@playwright/test";
+import type { Job, Panel, PanelRecord, User } from "../src/api/types.ts";
+
+/** Somebody with an account, and a client that is signed in as them. */
+export interface Person {
+	email: string;
+	password: string;
+	user: User;
+	/** The service's API, signed in. */
+	api: Client;
+}
+
+/** The service's API as a test uses it to set a scene, or to look behind the page. */
+export class Client {
+	constructor(readonly context: APIRequestContext) {}
+
+	async send(method: string, path: string, data?: unknown, headers: Record<string, string> = {}): Promise<APIResponse> {
+		return this.context.fetch(`/api/v1${path}`, { method, headers, ...(data !== undefined && { data }) });
+	}
+
+	async get<T>(path: string): Promise<T> {
+		return (await this.ok("GET", path)) as T;
+	}
+
+	async post<T>(path: string, data?: unknown, headers?: Record<string, string>): Promise<T> {
+		return (await this.ok("POST", path, data, headers)) as T;
+	}
+
+	async ok(method: string, path: string, data?: unknown, headers?: Record<string, string>): Promise<unknown> {
+		const response = await this.send(method, path, data, headers);
+		expect(response.ok(), `${method} ${path}: ${response.status()} ${await response.text()}`).toBe(true);
+		const body = await response.text();
+		return body === "" ? undefined : JSON.parse(body);
+	}
+
+	async panel(name: string, columns: string[] = []): Promise<Panel> {
+		return this.post<Panel>("/panels", { name, columns });
+	}
+
+	async record(panel: Panel, title: string, data: Record<string, unknown> = {}): Promise<PanelRecord> {
+		return this.post<PanelRecord>(`/panels/${panel.id}/records`, { title, data });
+	}
+
+	/** Imports CSV and waits until the job is over. */
+	async import(panel: Panel, csv: string, deadline = 60_000): Promise<Job> {
+		const queued = await this.post<Job>(`/panels/${panel.id}/imports`, csv, { "Content-Type": "text/csv" });
+		let job = queued;
+		await expect
+			.poll(
+				async () => {
+					job = await this.get<Job>(`/jobs/${queued.id}`);
+					return job.state;
+				},
+				{ timeout: deadline },
+			)
+			.toMatch(/succeeded|failed/);
+		return job;
+	}
+}
+
+/** A name that no other test, worker or run has. */
+export const unique = (word: string) => `${word}-${randomBytes(6).toString("hex")}`;
+
+export const baseURL = process.env.RAD_URL ?? "http://127.0.0.1:8080";
+
+/** Signs somebody up who did not exist before. */
+export async function signUp(name = "Test Person"): Promise<Person> {
+	const context = await request.newContext({ baseURL });
+	const email = `${unique("person")}@example.com`;
+	const password = `correct horse ${randomBytes(6).toString("hex")}`;
+	const client = new Client(context);
+	const { user } = await client.post<{ user: User }>("/users", { email, password, name });
+	return { email, password, user, api: client };
+}
+
+/** Signs in with an account that exists. */
+export async function signIn(email: string, password: string): Promise<Person> {
+	const context = await request.newContext({ baseURL });
+	const client = new Client(context);
+	const { user } = await client.post<{ user: User }>("/sessions", { email, password });
+	return { email, password, user, api: client };
+}

@@ -1,0 +1,32 @@
+import { defineConfig } from "@playwright/test";
+
+// The tests use a stack that is up: RAD_URL is its address. The browser is the system's; none is downloaded.
+export default defineConfig({
+	testDir: "e2e",
+	globalSetup: "./e2e/setup.ts",
+	outputDir: "test-results/runs",
+	fullyParallel: true,
+	workers: Number(process.env.RAD_E2E_WORKERS ?? 2),
+	forbidOnly: true,
+	timeout: 60_000,
+	expect: { timeout: 10_000 },
+	reporter: [["list"]],
+	use: {
+		baseURL: process.env.RAD_URL ?? "http://127.0.0.1:8080",
+		viewport: { width: 1280, height: 860 },
+		screenshot: "only-on-failure",
+		trace: "retain-on-failure",
+		launchOptions: {
+			executablePath: process.env.RAD_CHROMIUM ?? "/usr/bin/chromium",
+			args: [
+				"--no-sandbox",
+				"--disable-gpu",
+				"--disable-quic",
+				"--no-first-run",
+				"--disable-background-networking",
+				"--disable-component-update",
+				"--disable-sync",
+			],
+		},
+	},
+});
