@@ -60,6 +60,7 @@ bin/web/index.html: app/web/node_modules/.installed $(WEB_SOURCES)
 test: build ## Run every test: units, real services, whole stacks, browser
 	@tools/require $(TESTS)
 	@mkdir -p $(RESULTS)
+	bin/rad prepare
 	$(GO) test -race -timeout 30m ./...
 	cd app/web && npm run check && npm test
 
@@ -80,6 +81,7 @@ bench: build ## Measure the panel under the load of its tier's capacity
 
 docs: ## Write the documents that are generated from code
 	$(GO) run ./stacks/docs
+	$(GO) run ./cmd/rad docs > docs/rad.md.new && mv docs/rad.md.new docs/rad.md
 
 generate: docs ## Write everything that is generated: queries, API document, its TypeScript types, documents
 	cd app/database && $(GO) tool -modfile=../../tools/go.mod sqlc generate

@@ -83,7 +83,7 @@ func (s *subject) rad(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // prepareReads copies the records under consecutive numbers, so that pgbench can draw one by chance.
-const prepareReads = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
+const prepareReads = `CREATE SCHEMA bench;
 CREATE TABLE bench.records AS SELECT row_number() OVER () AS n, id, title, data, version FROM records;
 ALTER TABLE bench.records ADD PRIMARY KEY (n); ANALYZE bench.records; SELECT count(*) FROM bench.records;`
 
@@ -129,9 +129,11 @@ func (s *subject) postgres(ctx context.Context, program string, args ...string) 
 	defer cancel()
 	command := exec.CommandContext(ctx, binaries[len(binaries)-1], args...) //nolint:gosec // one of PostgreSQL's own
 	command.Env = append(os.Environ(), "PGHOST="+filepath.Dir(s.socket), "PGPORT=5432", "PGUSER=postgres", "PGDATABASE=radpanel")
-	out, err := command.CombinedOutput()
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", program, err, out)
+		return "", fmt.Errorf("%s: %w\n%s%s", program, err, out, stderr.Bytes())
 	}
 	return string(out), nil
 }
