@@ -92,19 +92,34 @@ func (s Stack) ownsPort(ctx context.Context, service, address string) error {
 		return err
 	}
 	for _, pid := range pids {
-		folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-		entries, err := os.ReadDir(folder)
+		owns, err := hasSocket(pid, found)
 		if errors.Is(err, fs.ErrPermission) {
 			return sameUser(pid, found, address) // As close as one can look without the capability SYS_PTRACE.
 		}
-		for _, entry := range entries {
-			target, err := os.Readlink(filepath.Join(folder, entry.Name()))
-			if err == nil && slices.ContainsFunc(found, func(l listener) bool { return target == "socket:["+l.inode+"]" }) {
-				return nil
-			}
+		if owns {
+			return nil
 		}
 	}
 	return fmt.Errorf("port %s is taken by %s, which answers in its place", address, portOwner(address))
+}
+
+// hasSocket tells whether a process has one of the sockets. One that ended meanwhile has none.
+func hasSocket(pid int, sockets []listener) (bool, error) {
+	folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return false, err //nolint:wrapcheck // The caller tells the errors apart.
+	}
+	for _, entry := range entries {
+		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		if errors.Is(err, fs.ErrPermission) {
+			return false, err //nolint:wrapcheck // The caller tells the errors apart.
+		}
+		if slices.ContainsFunc(sockets, func(l listener) bool { return target == "socket:["+l.inode+"]" }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func sameUser(pid int, found []listener, address string) error {
