@@ -26,7 +26,6 @@ export function lazy<P extends object>(load: () => Promise<{ default: FunctionCo
 		return loading;
 	};
 
-	// biome-ignore lint/correctness/noComponentHookFactories: each is made once, when its module is loaded.
 	function OnDemand(props: P) {
 		const [, redraw] = useState(0);
 		const [error, setError] = useState<RequestError>();
