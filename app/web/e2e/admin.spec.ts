@@ -81,7 +81,8 @@ test("a fired trigger turns the verdict into what to do", async ({ context, page
 	await page.route("**/api/v1/admin/scaling", async (route) => {
 		const response = await route.fetch();
 		const body = await response.json();
-		const [first] = body.triggers;
+		const [first, ...others] = body.triggers;
+		for (const other of others) Object.assign(other, { value: 0, fired: false, over_since: null });
 		Object.assign(first, {
 			value: first.threshold * 1.4,
 			fired: true,

@@ -53,7 +53,7 @@ test("a session that was ended elsewhere while a form is filled makes one record
 	await enter(context, person);
 	await page.goto(`/panels/${panel.id}`);
 	await page.getByRole("button", { name: "Add record" }).first().click();
-	await page.getByLabel("Title").fill("Typed with care");
+	await page.getByRole("dialog").getByLabel("Title").fill("Typed with care");
 	const elsewhere = await signIn(person.email, person.password);
 	await elsewhere.api.ok("DELETE", "/sessions");
 	await page.getByRole("dialog").getByRole("button", { name: "Add record" }).click();
@@ -133,7 +133,7 @@ test("an overloaded service is asked again when it says, and the create happens 
 	});
 	await home.goto(`/panels/${panel.id}`);
 	await home.getByRole("button", { name: "Add record" }).first().click();
-	await home.getByLabel("Title").fill("In the rush hour");
+	await home.getByRole("dialog").getByLabel("Title").fill("In the rush hour");
 	await home.getByRole("dialog").getByRole("button", { name: "Add record" }).click();
 	await expect(home.locator(".banner")).toContainText("busy");
 	await picture(home, "busy");
@@ -165,11 +165,11 @@ test("a service that stays overloaded leaves the form as it is, with another try
 	);
 	await home.goto(`/panels/${panel.id}`);
 	await home.getByRole("button", { name: "Add record" }).first().click();
-	await home.getByLabel("Title").fill("Patience");
+	await home.getByRole("dialog").getByLabel("Title").fill("Patience");
 	const add = home.getByRole("dialog").getByRole("button", { name: "Add record" });
 	await add.click();
 	await expect(home.getByRole("dialog").getByRole("alert")).toContainText("busy");
-	await expect(home.getByLabel("Title")).toHaveValue("Patience");
+	await expect(home.getByRole("dialog").getByLabel("Title")).toHaveValue("Patience");
 	refuse = false;
 	await add.click();
 	await expect(home.getByText("1 record", { exact: true })).toBeVisible();

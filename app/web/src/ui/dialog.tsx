@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { strings } from "../strings.ts";
 import { IconButton } from "./button.tsx";
 
@@ -19,7 +19,8 @@ export function Dialog({ title, onClose, size = "narrow", children }: DialogProp
 	const id = useId();
 	const dialog = useRef<HTMLDialogElement>(null);
 
-	useEffect(() => {
+	// Open before any effect of what it holds, so that those may move the focus.
+	useLayoutEffect(() => {
 		const element = dialog.current;
 		const before = document.activeElement;
 		element?.showModal();

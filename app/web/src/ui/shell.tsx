@@ -28,7 +28,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 						icon="user"
 						items={[
 							{ label: strings.nav.account, icon: "user", run: () => route("/account") },
-							{ label: strings.nav.signOut, icon: "signOut", run: () => void signOut() },
+							{ label: strings.nav.signOut, icon: "signOut", run: () => void signOut(route) },
 						]}
 					/>
 				</div>
@@ -114,7 +114,7 @@ export function ThemeButton() {
 	);
 }
 
-async function signOut(): Promise<void> {
+async function signOut(route: (url: string) => void): Promise<void> {
 	try {
 		await take(service.DELETE("/api/v1/session"));
 	} catch (error) {
@@ -124,6 +124,8 @@ async function signOut(): Promise<void> {
 			return;
 		}
 	}
+	// Whoever signs in next need not be the same person: nothing leads them to this page.
+	route("/sign-in");
 	signedOut();
 }
 

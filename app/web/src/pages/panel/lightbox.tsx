@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { root } from "../../api/client.ts";
 import type { Panel, StoredFile } from "../../api/types.ts";
 import { bytes } from "../../format.ts";
@@ -35,16 +36,19 @@ export function Lightbox({ panel, images: all, shown, onShow, onClose }: Lightbo
 		const other = all[(at + step + all.length) % all.length];
 		if (other) onShow(other);
 	};
+	const turn = useRef(to);
+	turn.current = to;
+	useEffect(() => {
+		const onKey = (event: KeyboardEvent) => {
+			if (event.key === "ArrowLeft") turn.current(-1);
+			else if (event.key === "ArrowRight") turn.current(1);
+		};
+		addEventListener("keydown", onKey);
+		return () => removeEventListener("keydown", onKey);
+	}, []);
 	return (
 		<Dialog title={shown.name} size="wide" onClose={onClose}>
-			{/* biome-ignore lint/a11y/noStaticElementInteractions: the buttons do the same; the keys are a shortcut. */}
-			<div
-				class="lightbox"
-				onKeyDown={(event) => {
-					if (event.key === "ArrowLeft") to(-1);
-					else if (event.key === "ArrowRight") to(1);
-				}}
-			>
+			<div class="lightbox">
 				<img key={shown.id} src={contentAddress(panel.id, shown, "inline")} alt={shown.name} />
 				<div class="lightbox-tools">
 					{all.length > 1 && (

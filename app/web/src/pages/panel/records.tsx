@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Panel, PanelRecord } from "../../api/types.ts";
+import { reconnections } from "../../state/connection.ts";
 import { exportPanel } from "../../state/export.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { explain, strings } from "../../strings.ts";
@@ -48,7 +49,13 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 	useEffect(() => {
 		setSelection(nothing);
 		pages.want(100);
-		return () => pages.dispose();
+		const leave = reconnections.subscribe((count) => {
+			if (count > 0 && pages.error) pages.retry();
+		});
+		return () => {
+			leave();
+			pages.dispose();
+		};
 	}, [pages]);
 	const edits = useMemo(() => editsOf(panel.id), [panel.id]);
 	useEffect(
@@ -127,6 +134,7 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 				</div>
 			</div>
 
+			<Unsaved edits={edits} />
 			{none && q !== "" ? (
 				<Empty icon="search" title={text.noMatchTitle} text={text.noMatchText(q)}>
 					<Button onClick={() => go({ q: "" })}>{text.clearFilter}</Button>
@@ -178,7 +186,6 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 						onOpen={setOpen}
 						onLook={(rows) => pages.want(rows)}
 					/>
-					<Unsaved edits={edits} />
 					{error && (
 						<div class="grid-alert" role="alert">
 							<Icon name="alert" />
