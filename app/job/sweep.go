@@ -105,7 +105,7 @@ func (h *Housekeeper) alone(ctx context.Context) (alone bool, err error) {
 func (h *Housekeeper) findOrphans(ctx context.Context) (orphans []file.Key, objects int, err error) {
 	before := h.Now().Add(-orphanAge)
 	for bucket := range math.MaxUint8 + 1 {
-		bucket := uint8(bucket) //nolint:gosec // 0-255.
+		bucket := uint8(bucket)
 		var batch []file.Key
 		for info, err := range h.Store.List(ctx, bucket) {
 			if err != nil {

@@ -37,7 +37,7 @@ func ParseDocument(raw []byte) (json.RawMessage, error) {
 	if err := decoder.Decode(&document); err != nil || document == nil {
 		return nil, invalid("data", "expected a JSON object")
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself.
+	if _, err := decoder.Token(); err != io.EOF {
 		return nil, invalid("data", "expected one JSON object and nothing behind it")
 	}
 	for _, key := range slices.Sorted(maps.Keys(document)) {

@@ -106,7 +106,7 @@ func validateKey(field, key string) error {
 }
 
 // line checks a text of one line, which must not be empty, and returns it without the white space around it.
-func line(field, value string, maxLength int) (string, error) {
+func line(field, value string, maxLength int) (string, error) { //nolint:unparam // Names and titles have limits of their own.
 	value = strings.TrimSpace(value)
 	switch {
 	case value == "":

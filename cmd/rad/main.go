@@ -15,7 +15,7 @@ import (
 
 // version is set by the linker.
 //
-//nolint:gochecknoglobals // -X reaches nothing else.
+
 var version = "unknown"
 
 func main() { os.Exit(run()) }

@@ -209,7 +209,7 @@ func (m *measurement) holds(p95 time.Duration, perSecond int) bool {
 	return m.all.Latencies.P95 < p95 && m.all.Success > 0.999 && m.all.Rate > 0.97*float64(perSecond)
 }
 
-var identifier = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`) //nolint:gochecknoglobals // a constant in all but syntax
+var identifier = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
 
 func routeOf(result *vegeta.Result) string {
 	path := result.URL[len("http://"):]

@@ -116,7 +116,7 @@ func (s *subject) pointReads(ctx context.Context, duration time.Duration) (perSe
 	return strconv.ParseFloat(found[1], 64)
 }
 
-var transactions = regexp.MustCompile(`tps = ([0-9.]+) \(without initial`) //nolint:gochecknoglobals // a constant in all but syntax
+var transactions = regexp.MustCompile(`tps = ([0-9.]+) \(without initial`)
 
 // postgres runs one of PostgreSQL's own programs against the panel's database, as the user who measures: the state
 // folder's owner is a superuser of the database on its socket.

@@ -36,6 +36,8 @@ func (s *stack) startLedger(client *panelclient.Client, perSecond int) *ledger {
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	l := &ledger{client: client, panel: panel.ID, acknowledged: map[string]string{}, failures: map[int]int{}, stop: cancel}
+	// A write that has started is seen through after the clock has stopped.
+	writes := s.t.Context()
 	l.done.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer tick.Stop()
@@ -44,7 +46,7 @@ func (s *stack) startLedger(client *panelclient.Client, perSecond int) *ledger {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				l.done.Go(func() { l.write(s.t.Context(), fmt.Sprintf("entry %06d", n)) })
+				l.done.Go(func() { l.write(writes, fmt.Sprintf("entry %06d", n)) })
 			}
 		}
 	})

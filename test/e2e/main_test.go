@@ -18,7 +18,6 @@ type release struct {
 	rad    string
 }
 
-//nolint:gochecknoglobals // made once in TestMain, only read by the tests
 var built release
 
 func TestMain(m *testing.M) {
@@ -41,7 +40,7 @@ func run(m *testing.M) int {
 }
 
 func buildRelease(ctx context.Context, folder string) (release, error) {
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // the services of a stack run as other users
+	if err := os.Chmod(folder, 0o755); err != nil {
 		return release{}, err
 	}
 	project, err := filepath.Abs("../..")

@@ -45,7 +45,7 @@ func newStack(t *testing.T) *stack {
 	t.Helper()
 	state, err := os.MkdirTemp("/tmp", "rad-e2e-")
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(state, 0o711)) //nolint:gosec // services run as other users and must reach their folders
+	require.NoError(t, os.Chmod(state, 0o711))
 	s := &stack{t: t, state: state}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -124,7 +124,6 @@ func (s *stack) awaitHealthy(within time.Duration) {
 	}, within, 100*time.Millisecond, "the panel is not back: %+v", s.status())
 }
 
-//nolint:gochecknoglobals // counts visitors, so that no two tests share an address
 var visitors atomic.Uint32
 
 // visitor is a new person at a new address.
@@ -167,7 +166,7 @@ func (s *stack) lastLogLines() string {
 	more, _ := filepath.Glob(filepath.Join(s.state, "local-mvp", "*", "current"))
 	var text strings.Builder
 	for _, log := range append(logs, more...) {
-		content, _ := os.ReadFile(log) //nolint:gosec // the test's own state folder
+		content, _ := os.ReadFile(log)
 		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
 		text.WriteString("== " + log + "\n" + strings.Join(lines[max(0, len(lines)-15):], "\n") + "\n")
 	}

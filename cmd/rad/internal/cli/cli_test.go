@@ -21,7 +21,6 @@ import (
 	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
 )
 
-//nolint:gochecknoglobals // Flags of a test binary are global.
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // console is a rad in folders of its own.
@@ -304,7 +303,7 @@ func TestTheDocumentIsFresh(t *testing.T) {
 	require.Equal(t, int(exitDone), c.run(t, "docs"))
 	path := "../../../../docs/rad.md"
 	if *update {
-		require.NoError(t, os.WriteFile(path, c.out.Bytes(), 0o644)) //nolint:gosec // A document.
+		require.NoError(t, os.WriteFile(path, c.out.Bytes(), 0o644))
 	}
 	document, err := os.ReadFile(path)
 	require.NoError(t, err)

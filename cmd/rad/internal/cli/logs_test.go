@@ -77,7 +77,7 @@ func TestFollowingGoesOnThroughARotation(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "current")
 	appendTo := func(path, text string) {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // The test's own folder.
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		require.NoError(t, err)
 		_, err = file.WriteString(text)
 		require.NoError(t, err)

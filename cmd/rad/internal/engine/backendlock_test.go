@@ -21,7 +21,7 @@ func TestOnlyLocksOfTheDeadAreRemoved(t *testing.T) {
 	sleep, err := exec.LookPath("sleep")
 	require.NoError(t, err)
 	require.NoError(t, exec.CommandContext(t.Context(), "cp", sleep, pulumi).Run())
-	living := exec.CommandContext(t.Context(), pulumi, "60") //nolint:gosec // A copy of sleep.
+	living := exec.CommandContext(t.Context(), pulumi, "60")
 	require.NoError(t, living.Start())
 	require.Eventually(t, func() bool { // Start returns a moment before the kernel gives the process its name.
 		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", living.Process.Pid))

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -155,7 +154,7 @@ func TestRunHoldsTheLockThroughItsChild(t *testing.T) {
 	require.NoError(t, lock.Release())
 	_, err = filelock.Acquire(path, "other")
 	var held *filelock.HeldError
-	assert.True(t, errors.As(err, &held), "the child holds it: %v", err)
+	assert.ErrorAs(t, err, &held, "the child holds it: %v", err)
 	cancel()
 	<-ended
 	again, err := filelock.Acquire(path, "other")

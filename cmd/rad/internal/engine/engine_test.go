@@ -294,7 +294,7 @@ func TestSecretsStayOutOfStateEventsAndPermissionsOfOthers(t *testing.T) {
 			return err
 		}
 		files++
-		content, err := os.ReadFile(path) //nolint:gosec // In the test's own folder.
+		content, err := os.ReadFile(path)
 		assert.NotContains(t, string(content), secretValue, path)
 		assert.NotContains(t, string(content), strings.TrimSpace(string(passphrase)), path)
 		return err
@@ -482,7 +482,7 @@ func startAndKill(t *testing.T, b *bench, engineToo bool) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	process := exec.CommandContext(t.Context(), self) //nolint:gosec // This test's own binary.
+	process := exec.CommandContext(t.Context(), self)
 	process.Env = append(os.Environ(), childVariable+"="+b.folder, pulumicli.PathVariable+"="+b.cli.Path)
 	out, err := process.StdoutPipe()
 	require.NoError(t, err)
@@ -506,7 +506,7 @@ func childrenOf(t *testing.T, pid int) []int {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	require.NoError(t, err)
 	for _, task := range tasks {
-		content, err := os.ReadFile(task) //nolint:gosec // A path under /proc.
+		content, err := os.ReadFile(task)
 		require.NoError(t, err)
 		for _, field := range strings.Fields(string(content)) {
 			var child int

@@ -35,7 +35,7 @@ func TestThePassphraseIsMadeOnceAndKept(t *testing.T) {
 	require.NoError(t, home.prepare("local-mvp"))
 	first, err := os.ReadFile(home.PassphraseFile())
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(home.PassphraseFile(), 0o644)) //nolint:gosec // What the test is about.
+	require.NoError(t, os.Chmod(home.PassphraseFile(), 0o644))
 	require.NoError(t, home.prepare("local-mvp"))
 	second, err := os.ReadFile(home.PassphraseFile())
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestTheProjectOfTheEngineKeepsItsSalt(t *testing.T) {
 	path := filepath.Join(home.projectFolder("local-mvp"), "Pulumi.local-mvp.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("encryptionsalt: v1:abc\nconfig:\n  rad-panel:logLevel: warn\n"), 0o600))
 	require.NoError(t, home.writeProject("local-mvp", map[string]string{"fileSizeLimit": "1MiB"}))
-	content, err := os.ReadFile(path) //nolint:gosec // The test's own folder.
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "encryptionsalt: v1:abc\nconfig:\n    rad-panel:fileSizeLimit: 1MiB\n", string(content))
 }

@@ -20,10 +20,15 @@ const (
 	laterText  = "(known later)"
 )
 
-// unknowns are how the engine writes a value that is not known before the update.
-var unknowns = []string{
-	plugin.UnknownStringValue, plugin.UnknownBoolValue, plugin.UnknownNumberValue, plugin.UnknownArrayValue,
-	plugin.UnknownAssetValue, plugin.UnknownArchiveValue, plugin.UnknownObjectValue,
+// unknown tells how the engine writes a value that is not known before the update.
+func unknown(text string) bool {
+	switch text {
+	case plugin.UnknownStringValue, plugin.UnknownBoolValue, plugin.UnknownNumberValue, plugin.UnknownArrayValue,
+		plugin.UnknownAssetValue, plugin.UnknownArchiveValue, plugin.UnknownObjectValue:
+		return true
+	default:
+		return false
+	}
 }
 
 // propertiesOf gives the differences of an update or a replacement. What is created or deleted is seen as a whole.
@@ -151,7 +156,7 @@ func masked1(value any) any {
 		}
 		return result
 	case string:
-		if slices.Contains(unknowns, v) {
+		if unknown(v) {
 			return laterText
 		}
 		return v

@@ -56,11 +56,13 @@ func TestPropertiesAsPeopleSeeThem(t *testing.T) {
 		{"why a replacement", progress.Property{Path: "port", Kind: "update", Replaces: true, Old: "80", New: "81"}, []string{"port (forces the replacement): 80 -> 81"}},
 		{"a long value", progress.Property{Path: "key", Kind: "add", New: long}, []string{"key: " + long[:59] + "…"}},
 		{
-			"a text", progress.Property{Path: "conf", Kind: "update", Old: "a\nb\nc\nd\n", New: "a\nB\nB2\nc\nd\n"},
+			"a text",
+			progress.Property{Path: "conf", Kind: "update", Old: "a\nb\nc\nd\n", New: "a\nB\nB2\nc\nd\n"},
 			[]string{"conf:", "  - b", "  + B", "  + B2"},
 		},
 		{
-			"a text that grew a lot", progress.Property{Path: "conf", Kind: "update", Old: "a\n", New: "a\n" + strings.Repeat("n\n", 12)},
+			"a text that grew a lot",
+			progress.Property{Path: "conf", Kind: "update", Old: "a\n", New: "a\n" + strings.Repeat("n\n", 12)},
 			append(append([]string{"conf:"}, slices.Repeat([]string{"  + n"}, 8)...), "  + … 4 more lines"),
 		},
 	}

@@ -106,8 +106,10 @@ func (f Finder) findGo(unfit []string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", &MissingError{Reason: reason + ", and no Go toolchain to build it is on PATH",
-		Remedy: "install Go (https://go.dev/doc/install), or Pulumi itself (https://www.pulumi.com/docs/install)"}
+	return "", &MissingError{
+		Reason: reason + ", and no Go toolchain to build it is on PATH",
+		Remedy: "install Go (https://go.dev/doc/install), or Pulumi itself (https://www.pulumi.com/docs/install)",
+	}
 }
 
 // compile runs `go build` in the tools module. What it says goes to a log beside the result and, in short, to Progress.

@@ -82,8 +82,10 @@ func (f Finder) override(ctx context.Context) (CLI, error) {
 		err = fit(cli.Version)
 	}
 	if err != nil {
-		return CLI{}, &MissingError{Reason: fmt.Sprintf("%s=%s is of no use: %v", PathVariable, f.Override, err),
-			Remedy: "unset " + PathVariable + " or let it name a pulumi of version " + MinimumVersion + " or newer"}
+		return CLI{}, &MissingError{
+			Reason: fmt.Sprintf("%s=%s is of no use: %v", PathVariable, f.Override, err),
+			Remedy: "unset " + PathVariable + " or let it name a pulumi of version " + MinimumVersion + " or newer",
+		}
 	}
 	return cli, nil
 }
@@ -133,7 +135,7 @@ func (f Finder) probe(ctx context.Context, path string) (CLI, error) {
 func askVersion(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "version") //nolint:gosec // Running the pulumi that was found is the purpose.
+	cmd := exec.CommandContext(ctx, path, "version")
 	cmd.Env = append(os.Environ(), "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_HOME="+filepath.Join(os.TempDir(), "rad-no-pulumi-home"))
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
