@@ -6,11 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"regexp"
-	"strings"
-
-	"github.com/google/uuid"
 )
 
 // routeTrace carries the route's pattern from the multiplexer out to the observer.
@@ -45,8 +40,10 @@ type statusRecorder struct {
 	bytes  int64
 }
 
+// Unwrap is for http.ResponseController.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
+// WriteHeader notes the status.
 func (r *statusRecorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK { // Not an interim answer, such as 103.
 		r.status = status
@@ -54,6 +51,7 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// Write notes how much was sent.
 func (r *statusRecorder) Write(p []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
@@ -88,6 +86,7 @@ type rangeRecorder struct {
 	refused bool
 }
 
+// WriteHeader sends a problem in place of 416.
 func (r *rangeRecorder) WriteHeader(status int) {
 	if r.refused = status == http.StatusRequestedRangeNotSatisfiable; r.refused {
 		writeProblem(r.ResponseWriter, r.request, problem(status, "There are fewer bytes than the range asks for."))
@@ -96,6 +95,7 @@ func (r *rangeRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// Write drops the plain text that a problem was sent for.
 func (r *rangeRecorder) Write(p []byte) (int, error) {
 	if r.refused {
 		return len(p), nil
@@ -114,14 +114,20 @@ type refusalProbe struct {
 	status int
 }
 
-func (p *refusalProbe) Header() http.Header         { return p.header }
-func (p *refusalProbe) WriteHeader(status int)      { p.status = status }
+// Header returns the headers, such as Allow.
+func (p *refusalProbe) Header() http.Header { return p.header }
+
+// WriteHeader notes the status.
+func (p *refusalProbe) WriteHeader(status int) { p.status = status }
+
+// Write drops the text.
 func (p *refusalProbe) Write(b []byte) (int, error) { return len(b), nil }
 
 // clientBody reports every failure to read a body as the client's: a connection that breaks in the middle of an upload
 // is no fault of the service and must not count as one.
 type clientBody struct{ io.ReadCloser }
 
+// Read marks errors as the client's.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	var tooLarge *http.MaxBytesError
@@ -136,52 +142,11 @@ type clientReadError struct{ cause error }
 
 var _ net.Error = (*clientReadError)(nil)
 
-func (e *clientReadError) Error() string   { return "the body ended early: " + e.cause.Error() }
-func (e *clientReadError) Unwrap() error   { return e.cause }
-func (e *clientReadError) Timeout() bool   { return true }
+func (e *clientReadError) Error() string { return "the body ended early: " + e.cause.Error() }
+func (e *clientReadError) Unwrap() error { return e.cause }
+
+// Timeout makes huma answer 408.
+func (e *clientReadError) Timeout() bool { return true }
+
+// Temporary is asked for by net.Error.
 func (e *clientReadError) Temporary() bool { return false }
-
-var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9-]{8,64}$`)
-
-// requestID takes the id that the balancer gave, so that its logs and these can be joined; else makes one.
-func (a *API) requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); requestIDPattern.MatchString(id) && a.trusts(peer(r)) {
-		return id
-	}
-	return uuid.Must(uuid.NewV7()).String()
-}
-
-// clientAddress is the address of the client: the last one in X-Forwarded-For that is not a proxy of ours. What stands
-// before it the client may have written itself.
-func (a *API) clientAddress(r *http.Request) string {
-	address := peer(r)
-	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(forwarded) - 1; i >= 0 && a.trusts(address); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
-		if err != nil {
-			break
-		}
-		address = next.Unmap()
-	}
-	if !address.IsValid() {
-		return "unknown"
-	}
-	return address.WithZone("").String()
-}
-
-func (a *API) trusts(address netip.Addr) bool {
-	for _, prefix := range a.proxies {
-		if prefix.Contains(address) {
-			return true
-		}
-	}
-	return false
-}
-
-func peer(r *http.Request) netip.Addr {
-	addrPort, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addrPort.Addr().Unmap()
-}

@@ -25,8 +25,10 @@ func NewPoolCollector(db *DB) prometheus.Collector {
 	}
 }
 
+// Describe tells what Collect gives.
 func (c *poolCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
+// Collect reads the state of the pool.
 func (c *poolCollector) Collect(ch chan<- prometheus.Metric) {
 	s := c.db.Stat()
 	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }

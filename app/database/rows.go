@@ -8,7 +8,10 @@ import (
 // mappedRows are rows whose errors are mapped.
 type mappedRows struct{ pgx.Rows }
 
-func (r *mappedRows) Err() error             { return mapError(r.Rows.Err()) }
+// Err returns the mapped error that ended the rows.
+func (r *mappedRows) Err() error { return mapError(r.Rows.Err()) }
+
+// Scan reads the row.
 func (r *mappedRows) Scan(dest ...any) error { return mapError(r.Rows.Scan(dest...)) }
 
 // pooledRows give their connection back when they are closed or read to the end.
@@ -20,6 +23,7 @@ type pooledRows struct {
 	unread, first bool
 }
 
+// Next goes to the next row; after the last one the connection is free.
 func (r *pooledRows) Next() bool {
 	if r.unread {
 		r.unread = false
@@ -33,6 +37,7 @@ func (r *pooledRows) Next() bool {
 	return false
 }
 
+// Close frees the connection.
 func (r *pooledRows) Close() {
 	r.Rows.Close()
 	if r.conn != nil {
@@ -47,6 +52,7 @@ type row struct {
 	err  error
 }
 
+// Scan reads the first row; ErrNotFound when there is none.
 func (r *row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err

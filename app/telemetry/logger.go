@@ -44,6 +44,7 @@ func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
 // requestHandler adds the ids of the context's request to every line.
 type requestHandler struct{ slog.Handler }
 
+// Handle writes the line with the request's ids.
 func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		record.AddAttrs(slog.String("request_id", r.ID))
@@ -54,10 +55,12 @@ func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
 	return h.Handler.Handle(ctx, record)
 }
 
+// WithAttrs returns a handler with more attributes.
 func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return requestHandler{h.Handler.WithAttrs(attrs)}
 }
 
+// WithGroup returns a handler that puts attributes in a group.
 func (h requestHandler) WithGroup(name string) slog.Handler {
 	return requestHandler{h.Handler.WithGroup(name)}
 }
