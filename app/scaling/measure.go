@@ -32,6 +32,9 @@ type Figures struct {
 	DatabaseReadsPerSecond *float64
 	// StorageBytes is the size of the database and of the files together.
 	StorageBytes *float64
+
+	// failed are the metrics that could not be taken this time.
+	failed map[string]bool
 }
 
 // Unit is what a figure is counted in.
@@ -108,7 +111,7 @@ func (m *Monitor) remember(now time.Time) {
 }
 
 func (m *Monitor) measure(ctx context.Context, now time.Time) Figures {
-	var f Figures
+	f := Figures{failed: map[string]bool{}}
 	if p95, n := m.Window.Quantile(0.95, window); n > 0 {
 		f.P95Seconds = new(p95.Seconds())
 	}
@@ -116,11 +119,11 @@ func (m *Monitor) measure(ctx context.Context, now time.Time) Figures {
 	f.CPUPercent, f.DatabaseReadsPerSecond = m.rates()
 
 	users, err := m.DB.CountUsersSeenSince(ctx, now.Add(-window))
-	f.ConcurrentUsers = m.figure(ctx, "concurrent users", float64(users), err)
+	f.ConcurrentUsers = m.figure(ctx, f, "concurrent_users", float64(users), err)
 	connections, err := m.number(ctx, countConnections)
-	f.DatabaseConnections = m.figure(ctx, "database connections", float64(connections), err)
+	f.DatabaseConnections = m.figure(ctx, f, "database_connections", float64(connections), err)
 	size, err := m.number(ctx, databaseSize)
-	f.StorageBytes = m.figure(ctx, "storage", float64(size+m.files.bytes), errors.Join(err, m.files.err))
+	f.StorageBytes = m.figure(ctx, f, "storage_used", float64(size+m.files.bytes), errors.Join(err, m.files.err))
 	return f
 }
 
@@ -137,9 +140,10 @@ func (m *Monitor) number(ctx context.Context, sql string) (n int64, err error) {
 	return n, err
 }
 
-func (m *Monitor) figure(ctx context.Context, name string, value float64, err error) *float64 {
+func (m *Monitor) figure(ctx context.Context, f Figures, metric string, value float64, err error) *float64 {
 	if err != nil {
-		m.Log.WarnContext(ctx, "not measured", "figure", name, "error", err)
+		f.failed[metric] = true
+		m.Log.WarnContext(ctx, "not measured", "metric", metric, "error", err)
 		return nil
 	}
 	return &value

@@ -91,9 +91,13 @@ func (m *Monitor) sample(ctx context.Context) {
 	}
 	for _, trigger := range next.Triggers {
 		value, measured := m.figures.of(trigger.Metric)
-		if !measured || value <= trigger.Threshold {
+		_, already := m.over[trigger.ID]
+		switch {
+		case m.figures.failed[trigger.Metric]:
+			// A figure that could not be taken says nothing, least of all that an overload has ended.
+		case !measured || value <= trigger.Threshold:
 			delete(m.over, trigger.ID)
-		} else if _, already := m.over[trigger.ID]; !already {
+		case !already:
 			m.over[trigger.ID] = now
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/databasetest"
 	"github.com/radpanel/radpanel/app/scaling"
 	"github.com/radpanel/radpanel/app/telemetry"
@@ -106,6 +107,30 @@ func TestATriggerFiresWhenItStaysOverItsThreshold(t *testing.T) {
 	assert.True(t, step(2*time.Second).Fired, "two minutes over")
 	w.now = w.now.Add(10 * time.Minute)
 	assert.Nil(t, step(time.Millisecond).OverSince, "a break starts anew")
+}
+
+func TestATriggerStaysOverWhileTheDatabaseIsTooBusyToAsk(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	db := server.NewDatabase(t).OpenWith(t, database.Options{Connections: 1, Wait: 100 * time.Millisecond})
+	require.Eventually(t, func() bool { return db.Ping(t.Context()) == nil }, time.Minute, time.Millisecond)
+	m := scaling.New(scaling.Options{
+		Config: config.Config{Tier: "mvp", FilesDirectory: t.TempDir()}, DB: db, Window: telemetry.NewWindow(clock),
+		Plan: &config.Plan{Tiers: []config.PlanTier{{Tier: "mvp"}, {Tier: "tier1", Triggers: []config.PlanTrigger{
+			{ID: "connections", Metric: "database_connections", Threshold: 0, For: time.Minute},
+		}}}},
+		Reads: func() int64 { return 0 }, Log: slog.New(slog.DiscardHandler), Now: clock, ProcDir: t.TempDir(),
+	})
+	require.NotNil(t, m.Report(t.Context()).Triggers[0].OverSince)
+	now = now.Add(time.Minute)
+	require.NoError(t, db.InTx(t.Context(), func(*database.Tx) error { // The only connection.
+		trigger := m.Report(t.Context()).Triggers[0]
+		assert.Nil(t, trigger.Value)
+		assert.NotNil(t, trigger.OverSince)
+		assert.True(t, trigger.Fired)
+		return nil
+	}))
 }
 
 func TestAFigureThatCannotBeTakenIsLeftOut(t *testing.T) {
