@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import http from "node:http";
+import https from "node:https";
 import { type APIRequestContext, type APIResponse, expect, request } from "@playwright/test";
 import type { Job, Panel, PanelRecord, User } from "../src/api/types.ts";
 
@@ -66,18 +68,74 @@ export const baseURL = process.env.RAD_URL ?? "http://127.0.0.1:8080";
 
 /** Signs somebody up who did not exist before. */
 export async function signUp(name = "Test Person"): Promise<Person> {
-	const context = await request.newContext({ baseURL });
 	const email = `${unique("person")}@example.com`;
 	const password = `correct horse ${randomBytes(6).toString("hex")}`;
-	const client = new Client(context);
-	const { user } = await client.post<{ user: User }>("/users", { email, password, name });
-	return { email, password, user, api: client };
+	return open("/users", { email, password, name });
 }
 
 /** Signs in with an account that exists. */
 export async function signIn(email: string, password: string): Promise<Person> {
-	const context = await request.newContext({ baseURL });
+	return open("/sessions", { email, password });
+}
+
+/** Goes on in a session that somebody has opened already. */
+export async function resume(email: string, password: string, cookies: string): Promise<Person> {
+	const context = await request.newContext({ baseURL, storageState: JSON.parse(cookies) });
 	const client = new Client(context);
-	const { user } = await client.post<{ user: User }>("/sessions", { email, password });
+	const { user } = await client.get<{ user: User }>("/session");
 	return { email, password, user, api: client };
+}
+
+/**
+ * Opens a session. The service limits how often one address may do that, and all tests come from this machine: each time
+ * another of its loopback addresses (127.0.0.0/8) asks, as users come from addresses of their own.
+ */
+async function open(path: string, body: { email: string; password: string; name?: string }): Promise<Person> {
+	const url = new URL(`/api/v1${path}`, baseURL);
+	const [a, b, c] = randomBytes(3);
+	const local = ["localhost", "127.0.0.1"].includes(url.hostname);
+	const { status, cookie, text } = await new Promise<{ status: number; cookie: string; text: string }>(
+		(resolve, reject) => {
+			const sent = (url.protocol === "https:" ? https : http).request(
+				url,
+				{
+					method: "POST",
+					headers: { "Content-Type": "application/json" },
+					...(local && { family: 4, localAddress: `127.${a}.${b}.${Math.max(1, c as number)}` }),
+				},
+				(response) => {
+					let received = "";
+					response.setEncoding("utf8");
+					response.on("data", (part: string) => {
+						received += part;
+					});
+					response.on("end", () =>
+						resolve({
+							status: response.statusCode ?? 0,
+							cookie: response.headers["set-cookie"]?.[0] ?? "",
+							text: received,
+						}),
+					);
+				},
+			);
+			sent.on("error", reject);
+			sent.end(JSON.stringify(body));
+		},
+	);
+	expect(status, `POST ${path}: ${text}`).toBe(201);
+	const [pair = ""] = cookie.split(";");
+	const at = pair.indexOf("=");
+	const session = {
+		name: pair.slice(0, at),
+		value: pair.slice(at + 1),
+		domain: url.hostname,
+		path: "/",
+		expires: -1,
+		httpOnly: true,
+		secure: /;\s*secure/i.test(cookie),
+		sameSite: "Lax" as const,
+	};
+	const context = await request.newContext({ baseURL, storageState: { cookies: [session], origins: [] } });
+	const { user } = JSON.parse(text) as { user: User };
+	return { email: body.email, password: body.password, user, api: new Client(context) };
 }

@@ -14,5 +14,6 @@ export default async function setup(): Promise<void> {
 	}
 	process.env.RAD_ADMIN_EMAIL = admin.email;
 	process.env.RAD_ADMIN_PASSWORD = admin.password;
+	process.env.RAD_ADMIN_SESSION = JSON.stringify(await admin.api.context.storageState());
 	await admin.api.context.dispose();
 }

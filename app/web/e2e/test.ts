@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
-import { type Person, signIn, signUp } from "./service.ts";
+import { type Person, resume, signUp } from "./service.ts";
 
 interface TestFixtures {
 	/** Somebody who is shared by the tests of a worker: a test makes panels of its own and leaves the account alone. */
@@ -35,7 +35,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 	admin: [
 		// biome-ignore lint/correctness/noEmptyPattern: the way to say that a fixture uses no other.
 		async ({}, use) => {
-			const person = await signIn(process.env.RAD_ADMIN_EMAIL ?? "", process.env.RAD_ADMIN_PASSWORD ?? "");
+			const { RAD_ADMIN_EMAIL = "", RAD_ADMIN_PASSWORD = "", RAD_ADMIN_SESSION = "{}" } = process.env;
+			const person = await resume(RAD_ADMIN_EMAIL, RAD_ADMIN_PASSWORD, RAD_ADMIN_SESSION);
 			await use(person);
 			await person.api.context.dispose();
 		},
