@@ -511,7 +511,9 @@ func TestRefusals(t *testing.T) {
 		}
 		require.NoError(t, os.MkdirAll(filepath.Join(f.options.StateFolder, "small"), 0o711)) //nolint:gosec // Others pass through.
 		small := filepath.Join(f.options.StateFolder, "small")
-		require.NoError(t, syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64m"))
+		if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64m"); err != nil {
+			t.Skipf("cannot mount a small disk here: %v", err)
+		}
 		defer func() { assert.NoError(t, syscall.Unmount(small, 0)) }()
 		_, err := f.engine.up(f.stack(), infra.Options{StateFolder: small, ReleaseFolder: f.options.ReleaseFolder})
 		require.ErrorContains(t, err, "at least 256 MiB are needed")

@@ -222,14 +222,18 @@ func initialize(ctx context.Context, stack supervisor.Stack, state ClusterState,
 }
 
 func clusterDrift(_ context.Context, state property.Map) (string, error) {
-	major, err := clusterMajor(text(state, "dataFolder"))
+	known, err := decode[ClusterState](state)
+	if err != nil {
+		return "", err
+	}
+	major, err := clusterMajor(known.DataFolder)
 	if err != nil {
 		return "", err
 	}
 	if major == 0 {
 		return "its data folder is gone", nil
 	}
-	if _, err := os.Stat(filepath.Join(text(state, "binaries"), "postgres")); err != nil || major != int(state.Get("major").AsNumber()) {
+	if _, err := os.Stat(filepath.Join(known.Binaries, "postgres")); err != nil || major != known.Major {
 		return "its programs are not where they were", nil
 	}
 	return "", nil

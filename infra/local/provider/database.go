@@ -161,11 +161,9 @@ func hasCode(err error, code string) bool {
 // databaseDrift looks whether the database and the roles with their passwords are there. A server that does not answer
 // is not the database's problem, but its service's.
 func databaseDrift(ctx context.Context, state property.Map) (string, error) {
-	args := DatabaseArgs{Socket: text(state, "socket"), Superuser: text(state, "superuser"), Name: text(state, "name")}
-	for property, role := range map[string]*Role{"owner": &args.Owner, "application": &args.Application} {
-		if value := state.Get(property); value.IsMap() {
-			role.Name, role.Password = text(value.AsMap(), "name"), text(value.AsMap(), "password")
-		}
+	args, err := decode[DatabaseArgs](state)
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

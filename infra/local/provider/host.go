@@ -87,11 +87,21 @@ func (Host) Delete(ctx context.Context, request infer.DeleteRequest[HostState]) 
 }
 
 func hostDrift(_ context.Context, state property.Map) (string, error) {
-	stack, err := supervisor.Open(text(state, "directory"))
+	args, err := decode[HostArgs](state)
 	if err != nil {
 		return "", err
 	}
-	if !stack.Running() {
+	stack, err := supervisor.Open(args.Directory)
+	if err != nil {
+		return "", err
+	}
+	prepared, err := stack.Prepared(args.Services)
+	switch {
+	case err != nil:
+		return "", err
+	case !prepared:
+		return "its folder is not as this version makes it", nil
+	case !stack.Running():
 		return "its supervisor does not run", nil
 	}
 	return "", nil

@@ -23,6 +23,7 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/mapper"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 )
 
@@ -99,11 +100,37 @@ func seeDrift(provider p.Provider) p.Provider {
 	return provider
 }
 
-// text gives a property that is a text, whether or not it is secret; "" if it is none.
-func text(state property.Map, name string) string {
-	value := state.Get(name)
-	if !value.IsString() {
-		return ""
+// decode reads a resource's state, secret or not.
+func decode[T any](state property.Map) (T, error) {
+	var decoded T
+	plain, _ := propertyToAny(property.New(state)).(map[string]any)
+	if err := mapper.New(&mapper.Opts{IgnoreUnrecognized: true}).Decode(plain, &decoded); err != nil {
+		return decoded, fmt.Errorf("state of a %T: %w", decoded, err)
 	}
-	return value.AsString()
+	return decoded, nil
+}
+
+func propertyToAny(value property.Value) any {
+	switch {
+	case value.IsMap():
+		all := map[string]any{}
+		for name, element := range value.AsMap().All {
+			all[name] = propertyToAny(element)
+		}
+		return all
+	case value.IsArray():
+		var all []any
+		for _, element := range value.AsArray().All {
+			all = append(all, propertyToAny(element))
+		}
+		return all
+	case value.IsString():
+		return value.AsString()
+	case value.IsNumber():
+		return value.AsNumber()
+	case value.IsBool():
+		return value.AsBool()
+	default:
+		return nil
+	}
 }

@@ -236,7 +236,11 @@ func Digest(path string) (string, error) {
 }
 
 func releaseDrift(_ context.Context, state property.Map) (string, error) {
-	if _, err := os.Stat(text(state, "path")); errors.Is(err, fs.ErrNotExist) {
+	known, err := decode[ReleaseState](state)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(known.Path); errors.Is(err, fs.ErrNotExist) {
 		return "its copy is gone", nil
 	}
 	return "", nil

@@ -130,7 +130,7 @@ func (args ServiceArgs) spec() (supervisor.Spec, error) {
 // Read tells whether the service runs as it was applied.
 func (Service) Read(ctx context.Context, request infer.ReadRequest[ServiceArgs, ServiceState]) (infer.ReadResponse[ServiceArgs, ServiceState], error) {
 	state := request.State
-	drift, err := driftOfService(ctx, state.Directory, state.Name, state.Generation)
+	drift, err := state.drift(ctx)
 	state.Running = drift == ""
 	return infer.ReadResponse[ServiceArgs, ServiceState]{ID: request.ID, Inputs: request.Inputs, State: state}, err
 }
@@ -145,16 +145,35 @@ func (Service) Delete(ctx context.Context, request infer.DeleteRequest[ServiceSt
 }
 
 func serviceDrift(ctx context.Context, state property.Map) (string, error) {
-	if running := state.Get("running"); running.IsBool() && !running.AsBool() {
-		return "it did not run when it was last looked at", nil
-	}
-	return driftOfService(ctx, text(state, "directory"), text(state, "name"), text(state, "generation"))
-}
-
-func driftOfService(ctx context.Context, directory, name, generation string) (string, error) {
-	stack, err := supervisor.Open(directory)
+	known, err := decode[ServiceState](state)
 	if err != nil {
 		return "", err
 	}
-	return stack.Drift(ctx, name, generation)
+	if !known.Running {
+		return "it did not run when it was last looked at", nil
+	}
+	return known.drift(ctx)
+}
+
+// drift tells in what the machine differs from the state.
+func (known ServiceState) drift(ctx context.Context) (string, error) {
+	stack, err := supervisor.Open(known.Directory)
+	if err != nil {
+		return "", err
+	}
+	spec, err := known.spec()
+	if err != nil {
+		return "", err
+	}
+	digest, err := stack.Digest(spec)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "its stack is gone", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if digest != known.Generation {
+		return "this version starts it in another way", nil
+	}
+	return stack.Drift(ctx, known.Name, known.Generation)
 }

@@ -80,11 +80,15 @@ func DiskError(path string, err error) error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return err
 	}
-	free := "no space"
-	if available, sizeErr := FreeSpace(filepath.Dir(path)); sizeErr == nil {
-		free = fmt.Sprintf("%d MiB", available>>20)
+	left := "no space"
+	var stat syscall.Statfs_t
+	if statErr := syscall.Statfs(filepath.Dir(path), &stat); statErr == nil {
+		left = fmt.Sprintf("%d MiB", int64(stat.Bavail)*stat.Bsize>>20) //nolint:gosec // No disk has 2^63 blocks.
+		if stat.Files > 0 && stat.Ffree == 0 {
+			left = "no room for more files"
+		}
 	}
-	return fmt.Errorf("the disk of %s is full (%s left): free some space there and run up again: %w", filepath.Dir(path), free, err)
+	return fmt.Errorf("the disk of %s is full (%s left): free some space there and run up again: %w", filepath.Dir(path), left, err)
 }
 
 // FreeSpace gives the bytes that are left for the caller on the disk of a folder, or of the nearest folder above it

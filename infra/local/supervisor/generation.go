@@ -47,6 +47,15 @@ func (s Stack) generate(spec Spec, id Identity) generation {
 	return newGeneration(content)
 }
 
+// Digest gives the digest of the configuration that Apply would bring into force for a spec.
+func (s Stack) Digest(spec Spec) (string, error) {
+	id, err := s.Identity(spec.Account)
+	if err != nil {
+		return "", err
+	}
+	return s.generate(spec, id).digest, nil
+}
+
 func newGeneration(content map[string]string) generation {
 	reloadable := strings.Fields(content[reloadableFile])
 	all, atStart := sha256.New(), sha256.New()

@@ -20,8 +20,8 @@ var Tools = map[string]string{
 	"setpriv": "util-linux", "flock": "util-linux", "setsid": "util-linux", "find": "findutils",
 }
 
-// logConfig bounds a service's log: eleven files of at most 5 MB.
-const logConfig = "s5000000\nn10\n"
+// logConfig bounds a service's log: eleven files of at most 5 MB. When the disk is full, the old ones but one go.
+const logConfig = "s5000000\nn10\nN1\n"
 
 // Prepare makes the stack's folder with a place for each of the named services, none of them started. What is there
 // already is left as it is, or repaired. It refuses a folder that belongs to somebody else.
@@ -56,6 +56,36 @@ func (s Stack) makeRoot() (made bool, err error) {
 			"or choose another state folder", s.directory, owner, os.Geteuid())
 	}
 	return false, MakeFolder(s.directory, 0o711, Caller())
+}
+
+// Prepared tells whether all is as Prepare would leave it: another version of this program may have been here last.
+func (s Stack) Prepared(services []string) (bool, error) {
+	expected, err := s.stackScripts()
+	if err != nil {
+		return false, err
+	}
+	logger, err := s.Identity(Log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, name := range append([]string{guard}, services...) {
+		for path, text := range s.serviceScripts(name, logger) {
+			expected[filepath.Join("services", name, path)] = text
+		}
+	}
+	for path, text := range expected {
+		present, err := os.ReadFile(s.path(path))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("folder of the stack: %w", err)
+		}
+		if string(present) != string(text) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func (s Stack) prepare(services []string) error {
