@@ -60,7 +60,7 @@ func testConfig(t *testing.T, d *databasetest.Database) config.Config {
 // command returns the service as a process to be started; it ends when the test binary is killed.
 func command(t *testing.T, cfg config.Config, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...) //nolint:gosec // This very binary.
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = []string{runMain + "=1", "PATH=" + os.Getenv("PATH")}
 	for name, value := range cfg.Environ() {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -158,7 +158,7 @@ func (p *process) request(ctx context.Context, method, path, token string, body 
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	r.AddCookie(&http.Cookie{Name: "rad_session", Value: token})
-	response, err := p.client.Do(r) //nolint:gosec // The test's own process.
+	response, err := p.client.Do(r)
 	if err != nil {
 		return 0, err
 	}

@@ -95,7 +95,7 @@ func (a *API) humaConfig() huma.Config {
 	// answers carry no "$schema".
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
-	config.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	config.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
 	config.Transformers = []huma.Transformer{a.finishProblem}
 	return config
 }

@@ -25,22 +25,22 @@ func (a *API) registerFiles() {
 		OperationID: "list-files", Method: http.MethodGet, Path: "/panels/{panel_id}/files", Tags: []string{tagFiles},
 		Summary: "List the files of a panel", Description: "Newest first.",
 	}), a.listFiles)
-	register(a, timeLimit(a.signedIn(huma.Operation{
+	register(a, forTransfer(a.signedIn(huma.Operation{
 		OperationID: "upload-file", Method: http.MethodPost, Path: "/panels/{panel_id}/files", Tags: []string{tagFiles},
 		Summary:       "Attach a file to a panel",
 		Description:   "The body is the file. Its type is found from its content, whatever Content-Type says.",
 		DefaultStatus: http.StatusCreated,
 		RequestBody:   bytesBody("application/octet-stream"),
-	}), transferTime), a.uploadFile)
+	})), a.uploadFile)
 	register(a, a.signedIn(huma.Operation{
 		OperationID: "get-file", Method: http.MethodGet, Path: "/panels/{panel_id}/files/{file_id}", Tags: []string{tagFiles},
 		Summary: "Read what is known about a file",
 	}), a.getFile)
-	register(a, timeLimit(a.signedIn(huma.Operation{
+	register(a, forTransfer(a.signedIn(huma.Operation{
 		OperationID: "get-file-content", Method: http.MethodGet, Path: "/panels/{panel_id}/files/{file_id}/content", Tags: []string{tagFiles},
 		Summary: "Download a file", Description: "Ranges can be asked for. Only PNG, JPEG, GIF and WebP images are ever shown inline.",
 		Responses: bytesResponses("The file."),
-	}), transferTime), a.getFileContent)
+	})), a.getFileContent)
 	register(a, a.signedIn(huma.Operation{
 		OperationID: "delete-file", Method: http.MethodDelete, Path: "/panels/{panel_id}/files/{file_id}", Tags: []string{tagFiles},
 		Summary: "Delete a file", DefaultStatus: http.StatusNoContent,
@@ -159,16 +159,18 @@ type content struct {
 	storeKey, name, contentType string
 	// tag tells contents apart: it becomes the ETag.
 	tag string
-	// inline asks to show it rather than to save it; done only for inlineTypes.
+	// inline asks to show it rather than to save it; done only where mayBeInline says so.
 	inline bool
 }
 
-// inlineTypes are the types that may be shown within the panel's origin: images that can run nothing. Not SVG.
-var inlineTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
+// mayBeInline tells the types that may be shown within the panel's origin: images that can run nothing. Not SVG.
+func mayBeInline(contentType string) bool {
+	return slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, contentType)
+}
 
 func (c content) disposition() string {
 	kind := "attachment"
-	if c.inline && slices.Contains(inlineTypes, c.contentType) {
+	if c.inline && mayBeInline(c.contentType) {
 		kind = "inline"
 	}
 	return mime.FormatMediaType(kind, map[string]string{"filename": c.name})

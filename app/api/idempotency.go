@@ -135,6 +135,6 @@ func store[T any](ctx context.Context, tx *database.Tx, c creation, hash []byte,
 	who := identity(ctx)
 	return tx.CreateIdempotencyKey(ctx, dbgen.CreateIdempotencyKeyParams{
 		Bucket: who.Bucket, UserID: who.UserID, Key: c.Key, RequestHash: hash,
-		Status: int32(status), Headers: headers, Body: body, //nolint:gosec // An HTTP status.
+		Status: int32(status), Headers: headers, Body: body,
 	})
 }

@@ -14,14 +14,14 @@ import (
 )
 
 func (a *API) registerImports() {
-	register(a, timeLimit(a.signedIn(huma.Operation{
+	register(a, forTransfer(a.signedIn(huma.Operation{
 		OperationID: "import-records", Method: http.MethodPost, Path: "/panels/{panel_id}/imports", Tags: []string{tagRecords, tagJobs},
 		Summary: "Import records from CSV",
 		Description: "Starts a job that adds a record for each row: all of them, or none if a line is wrong. The header needs a " +
 			"column title; id, created_at and updated_at are left out; every other column becomes a key of the data.",
 		DefaultStatus: http.StatusAccepted,
 		RequestBody:   bytesBody("text/csv"),
-	}), transferTime), a.importRecords)
+	})), a.importRecords)
 }
 
 type importInput struct {
@@ -30,11 +30,13 @@ type importInput struct {
 	Raw
 }
 
-// csvTypes are what browsers and programs call a CSV file.
-var csvTypes = []string{"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"}
+// mayBeCSV tells what browsers and programs call a CSV file.
+func mayBeCSV(mediaType string) bool {
+	return slices.Contains([]string{"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"}, mediaType)
+}
 
 func (a *API) importRecords(ctx context.Context, in *importInput) (*created[Job], error) {
-	if mediaType, _, err := mime.ParseMediaType(in.request.Header.Get("Content-Type")); err != nil || !slices.Contains(csvTypes, mediaType) {
+	if mediaType, _, err := mime.ParseMediaType(in.request.Header.Get("Content-Type")); err != nil || !mayBeCSV(mediaType) {
 		return nil, problem(http.StatusUnsupportedMediaType, "Send the file as the body, with Content-Type: text/csv.")
 	}
 	if _, err := a.Panels.Get(ctx, owner(ctx), in.PanelID); err != nil {

@@ -24,11 +24,11 @@ func (a *API) registerJobs() {
 		OperationID: "get-job", Method: http.MethodGet, Path: "/jobs/{job_id}", Tags: []string{tagJobs},
 		Summary: "Read a job",
 	}), a.getJob)
-	register(a, timeLimit(a.signedIn(huma.Operation{
+	register(a, forTransfer(a.signedIn(huma.Operation{
 		OperationID: "get-job-result", Method: http.MethodGet, Path: "/jobs/{job_id}/result", Tags: []string{tagJobs},
 		Summary: "Download what a job made", Description: "404 until it has succeeded. Ranges can be asked for.",
 		Responses: bytesResponses("The result: text/csv or application/zip."),
-	}), transferTime), a.getJobResult)
+	})), a.getJobResult)
 	register(a, a.forAdmins(huma.Operation{
 		OperationID: "list-all-jobs", Method: http.MethodGet, Path: "/admin/jobs", Tags: []string{tagAdmin},
 		Summary: "List the jobs of all users", Description: "Newest first.",

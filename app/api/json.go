@@ -12,16 +12,18 @@ var errUnstorableText = errors.New("text must be UTF-8 without NUL characters")
 
 // jsonFormat reads and writes JSON bodies. PostgreSQL can store neither NUL characters nor what is not UTF-8, so a body
 // with either is refused here, once for every operation.
-var jsonFormat = huma.Format{
-	Marshal: huma.DefaultJSONFormat.Marshal,
-	Unmarshal: func(data []byte, v any) error {
-		// huma reads a body twice: into an any, where an error means 400 (not JSON), then into the input, where it
-		// means 422 (not acceptable), which is what this is.
-		if _, first := v.(*any); !first && (!utf8.Valid(data) || hasNUL(data)) {
-			return errUnstorableText
-		}
-		return json.Unmarshal(data, v)
-	},
+func jsonFormat() huma.Format {
+	return huma.Format{
+		Marshal: huma.DefaultJSONFormat.Marshal,
+		Unmarshal: func(data []byte, v any) error {
+			// huma reads a body twice: into an any, where an error means 400 (not JSON), then into the input, where it
+			// means 422 (not acceptable), which is what this is.
+			if _, first := v.(*any); !first && (!utf8.Valid(data) || hasNUL(data)) {
+				return errUnstorableText
+			}
+			return json.Unmarshal(data, v)
+		},
+	}
 }
 
 // hasNUL reports whether JSON has an escaped NUL character in a string. An unescaped one is not JSON.

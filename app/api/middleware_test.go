@@ -105,7 +105,7 @@ func TestARepeatedCreateMakesOne(t *testing.T) {
 	const requests = 8
 	answers := make(chan answer, requests)
 	for range requests {
-		go func() { answers <- c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1") }()
+		go func() { answers <- c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1") }() //nolint:testifylint // A failure fails the test all the same.
 	}
 	var made, replayed int
 	bodies := map[string]bool{}
@@ -227,7 +227,7 @@ func TestTheRequestBeyondTheLimitIsRefusedAtOnce(t *testing.T) {
 	c := s.anonymous()
 	done := make(chan answer, 2)
 	for range 2 {
-		go func() { done <- c.do(t, "GET", "/wait", nil) }()
+		go func() { done <- c.do(t, "GET", "/wait", nil) }() //nolint:testifylint // A failure fails the test all the same.
 		<-entered
 	}
 	r := c.do(t, "GET", "/session", nil).is(t, http.StatusServiceUnavailable)

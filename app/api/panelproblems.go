@@ -40,7 +40,7 @@ func panelProblem(err error) error {
 
 // invalidDetails finds every InvalidError that err is made of: a form shows all mistakes at once.
 func invalidDetails(err error) []*huma.ErrorDetail {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // Walks the tree itself.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var details []*huma.ErrorDetail
 		for _, one := range joined.Unwrap() {
 			details = slices.Concat(details, invalidDetails(one))

@@ -124,5 +124,5 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *huma.ErrorModel) {
 	finish(p, telemetry.RequestOf(r.Context()))
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = jsonFormat.Marshal(w, p) // The client may be gone.
+	_ = jsonFormat().Marshal(w, p) // The client may be gone.
 }

@@ -41,13 +41,13 @@ func (a *API) forAdmins(op huma.Operation) huma.Operation {
 
 const timeLimitKey = "time-limit"
 
-// timeLimit gives the operation another limit than Config.RequestTimeout, for uploads and downloads. The connection's
-// own deadlines for reading and writing are extended with it.
-func timeLimit(op huma.Operation, d time.Duration) huma.Operation {
+// forTransfer gives an upload or a download transferTime instead of Config.RequestTimeout. The connection's own deadlines
+// for reading and writing are extended with it.
+func forTransfer(op huma.Operation) huma.Operation {
 	if op.Metadata == nil {
 		op.Metadata = map[string]any{}
 	}
-	op.Metadata[timeLimitKey] = d
+	op.Metadata[timeLimitKey] = transferTime
 	return op
 }
 
@@ -69,7 +69,7 @@ func (a *API) limitTime(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, bounded))
 }
 
-// Raw, embedded in an input, gives a handler the request and the writer themselves, to stream a body without holding
+// Raw is embedded in an input: it gives a handler the request and the writer themselves, to stream a body without holding
 // it in memory. Limit what is read with http.MaxBytesReader; a *http.MaxBytesError becomes 413.
 type Raw struct {
 	request *http.Request

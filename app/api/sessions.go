@@ -60,7 +60,7 @@ func sessionOf(s account.Session, current bool) Session {
 	}
 }
 
-// Client, embedded in an input, tells where the request comes from.
+// Client is embedded in an input: it tells where the request comes from.
 type Client struct{ Raw }
 
 func (a *API) clientOf(c Client) account.Client {

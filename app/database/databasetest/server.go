@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
 )

@@ -53,7 +53,7 @@ type flags struct {
 
 // Run runs one command line, without the program's name, and gives the exit code.
 func (a *App) Run(ctx context.Context, arguments []string) int {
-	root := a.command() //nolint:contextcheck // Cobra hands the context to each command when it runs it.
+	root := a.command()
 	root.SetArgs(arguments)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !a.parsed {
