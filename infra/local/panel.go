@@ -118,6 +118,9 @@ func (p *panel) settings(site site, port int, url string, key config.Secret) con
 	c.SessionIdleTimeout = settings.SessionIdleTimeout
 	c.SessionAbsoluteTimeout = settings.SessionAbsoluteTimeout
 	c.DrainTimeout = drainTimeout
+	if blueprint.Backends.Instances == 1 {
+		c.DrainDelay = 0 // There is no other instance that a balancer could send requests to meanwhile.
+	}
 	return c
 }
 

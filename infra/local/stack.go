@@ -24,6 +24,9 @@ const (
 	nginxService      = "nginx"
 )
 
+// engineFolder is beside the stacks' folders in the state folder.
+const engineFolder = "pulumi"
+
 // ReleaseFolderVariable names the environment variable that says what Options.ReleaseFolder is.
 const ReleaseFolderVariable = "RAD_RELEASE_FOLDER"
 
@@ -80,6 +83,9 @@ func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack,
 	options, err := options.complete(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if stack.Name == engineFolder {
+		return nil, fmt.Errorf("stack %s: in the state folder, this name belongs to the state of Pulumi's engine: choose another", stack.Name)
 	}
 	folder, err := supervisor.Open(StackFolder(options.StateFolder, stack.Name))
 	if err != nil {
@@ -189,8 +195,11 @@ func newSite(ctx *pulumi.Context, parent *Stack, folder supervisor.Stack, option
 	if !ok {
 		return s, fmt.Errorf("stack %s: its blueprint has no host for the database", s.stack.Name)
 	}
-	s.resources = machine.ResourcesOf(hostPlan)
-	var err error
+	available, err := thisMachine(options.StateFolder)
+	if err != nil {
+		return s, err
+	}
+	s.resources = machine.ResourcesOf(hostPlan).Within(available)
 	s.host, err = register(ctx, "Host", "host", hostInputs{
 		Directory: pulumi.String(folder.Directory()),
 		Services:  stringArray(postgresqlService, pgbouncerService, panelService, nginxService),

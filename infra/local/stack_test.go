@@ -531,6 +531,16 @@ func TestRefusals(t *testing.T) {
 		_, err := f.engine.up(f.stack(), infra.Options{StateFolder: state, ReleaseFolder: f.options.ReleaseFolder})
 		require.ErrorContains(t, err, "belongs to the user with id 12345")
 	})
+	t.Run("a folder that the services cannot reach", func(t *testing.T) {
+		if os.Geteuid() != 0 {
+			t.Skip("needs root: else the services run as the caller")
+		}
+		private := filepath.Join(f.options.StateFolder, "private")
+		require.NoError(t, os.Mkdir(private, 0o700))
+		_, err := f.engine.up(f.stack(), infra.Options{StateFolder: filepath.Join(private, "state"), ReleaseFolder: f.options.ReleaseFolder})
+		require.ErrorContains(t, err, "cannot pass through "+private)
+		assert.NoDirExists(t, filepath.Join(private, "state"))
+	})
 	t.Run("a path too long for sockets", func(t *testing.T) {
 		_, err := f.engine.up(f.stack(), infra.Options{StateFolder: "/tmp/" + strings.Repeat("x", 80), ReleaseFolder: f.options.ReleaseFolder})
 		require.ErrorContains(t, err, "choose a shorter state folder")

@@ -171,7 +171,7 @@ const initializeTimeout = 2 * time.Minute
 
 // initialize makes the cluster aside and then puts it in place: a data folder is whole or not there.
 func initialize(ctx context.Context, stack supervisor.Stack, state ClusterState, id supervisor.Identity) error {
-	free, err := supervisor.FreeSpace(state.Directory)
+	_, free, err := supervisor.DiskSpace(state.Directory)
 	if err != nil {
 		return err
 	}

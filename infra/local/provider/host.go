@@ -49,7 +49,7 @@ func applyHost(ctx context.Context, args HostArgs, dryRun bool) (HostState, erro
 	if err != nil {
 		return state, err
 	}
-	free, err := supervisor.FreeSpace(args.Directory)
+	_, free, err := supervisor.DiskSpace(args.Directory)
 	if err != nil {
 		return state, err
 	}

@@ -91,17 +91,17 @@ func DiskError(path string, err error) error {
 	return fmt.Errorf("the disk of %s is full (%s left): free some space there and run up again: %w", filepath.Dir(path), left, err)
 }
 
-// FreeSpace gives the bytes that are left for the caller on the disk of a folder, or of the nearest folder above it
-// that exists.
-func FreeSpace(folder string) (int64, error) {
+// DiskSpace gives the size of the disk of a folder, and what is left of it for the caller, in bytes. If the folder does
+// not exist, it is the disk of the nearest folder above it that does.
+func DiskSpace(folder string) (size, free int64, err error) {
 	for {
 		var stat syscall.Statfs_t
 		err := syscall.Statfs(folder, &stat)
 		if err == nil {
-			return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // No disk has 2^63 blocks.
+			return int64(stat.Blocks) * stat.Bsize, int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // No disk has 2^63 bytes.
 		}
 		if !errors.Is(err, fs.ErrNotExist) || folder == "/" {
-			return 0, fmt.Errorf("free space of %s: %w", folder, err)
+			return 0, 0, fmt.Errorf("disk of %s: %w", folder, err)
 		}
 		folder = filepath.Dir(folder)
 	}

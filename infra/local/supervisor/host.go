@@ -41,8 +41,8 @@ func (s Stack) makeRoot() (made bool, err error) {
 	info, err := os.Lstat(s.directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(filepath.Dir(s.directory), 0o711); err != nil { //nolint:gosec // Services with accounts of their own pass through.
-			return false, DiskError(s.directory, err)
+		if err := makeParents(filepath.Dir(s.directory)); err != nil {
+			return false, err
 		}
 		return true, MakeFolder(s.directory, 0o711, Caller())
 	case err != nil:
@@ -55,7 +55,35 @@ func (s Stack) makeRoot() (made bool, err error) {
 		return false, fmt.Errorf("folder of the stack %s belongs to the user with id %d, not to the caller (%d): run as that user, "+
 			"or choose another state folder", s.directory, owner, os.Geteuid())
 	}
+	if err := makeParents(filepath.Dir(s.directory)); err != nil {
+		return false, err
+	}
 	return false, MakeFolder(s.directory, 0o711, Caller())
+}
+
+// makeParents makes the folders above the stack's where they lack. Services have accounts of their own and must be able
+// to pass through all of them.
+func makeParents(folder string) error {
+	info, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeParents(filepath.Dir(folder)); err != nil {
+			return err
+		}
+		return MakeFolder(folder, 0o711, Caller())
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("state folder: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("state folder: %s is a %s", folder, kind(info))
+	case Privileged() && info.Mode().Perm()&0o001 == 0:
+		return fmt.Errorf("state folder: the services do not run as root, and cannot pass through %s (permissions %s): choose "+
+			"another state folder, or run chmod o+x %s", folder, info.Mode().Perm(), folder)
+	case folder == "/":
+		return nil
+	default:
+		return makeParents(filepath.Dir(folder))
+	}
 }
 
 // Prepared tells whether all is as Prepare would leave it: another version of this program may have been here last.
