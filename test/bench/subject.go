@@ -31,7 +31,7 @@ func bringUp(ctx context.Context, name string) (*subject, error) {
 		return nil, err
 	}
 	// The services run as users of their own and must reach their folders in it.
-	if err := os.Chmod(state, 0o711); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(state, 0o711); err != nil {
 		return nil, err
 	}
 	s := &subject{name: name, state: state}
@@ -71,7 +71,7 @@ func (s *subject) purge(ctx context.Context) error {
 func (s *subject) rad(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join("bin", "rad"), append(args, "--state", s.state)...) //nolint:gosec // the program that is measured
+	command := exec.CommandContext(ctx, filepath.Join("bin", "rad"), append(args, "--state", s.state)...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
@@ -100,7 +100,7 @@ func (s *subject) pointReads(ctx context.Context, duration time.Duration) (perSe
 		return 0, err
 	}
 	script := filepath.Join(s.state, "point-read.sql")
-	if err := os.WriteFile(script, []byte(pointRead), 0o644); err != nil { //nolint:gosec // no secret
+	if err := os.WriteFile(script, []byte(pointRead), 0o644); err != nil {
 		return 0, err
 	}
 	cpus := strconv.Itoa(runtime.NumCPU())
@@ -127,7 +127,7 @@ func (s *subject) postgres(ctx context.Context, program string, args ...string) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, binaries[len(binaries)-1], args...) //nolint:gosec // one of PostgreSQL's own
+	command := exec.CommandContext(ctx, binaries[len(binaries)-1], args...)
 	command.Env = append(os.Environ(), "PGHOST="+filepath.Dir(s.socket), "PGPORT=5432", "PGUSER=postgres", "PGDATABASE=radpanel")
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
