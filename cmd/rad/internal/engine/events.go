@@ -145,12 +145,22 @@ func (t *translator) fail(name, text string) {
 	if name == "" && (text == "update failed" || text == "preview failed") {
 		return
 	}
+	text = unwrapped(text)
 	if name != "" {
 		text = name + ": " + text
 	}
 	if !slices.Contains(t.errors, text) {
 		t.errors = append(t.errors, text)
 	}
+}
+
+// unwrapped gives an error of the program without what the Pulumi SDK puts around it, which says nothing to people.
+func unwrapped(text string) string {
+	text = strings.TrimPrefix(text, "an unhandled error occurred: ")
+	if list, found := strings.CutPrefix(text, "1 error occurred:\n\t* "); found {
+		return strings.TrimSpace(list)
+	}
+	return text
 }
 
 func (t *translator) gather(step apitype.StepEventMetadata, operation progress.Operation) {
