@@ -3,6 +3,7 @@ package local
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -58,34 +59,42 @@ func newPanel(ctx *pulumi.Context, site site, postgresql *postgreSQL, pooler *pg
 		return nil, err
 	}
 	binary := filepath.Join(path, panelProgram)
-	environment := pulumi.All(p.port, web.URL, postgresql.applicationPassword, postgresql.ownerPassword, key).ApplyT(
+	public := pulumi.All(p.port, web.URL).ApplyT(func(values []any) map[string]string {
+		all := p.settings(site, values[0].(int), values[1].(string)).Environ() //nolint:forcetypeassert // By the outputs above.
+		maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+		return all
+	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
+	hidden := pulumi.All(p.port, web.URL, postgresql.applicationPassword, postgresql.ownerPassword, key).ApplyT(
 		func(values []any) (map[string]string, error) {
-			//nolint:forcetypeassert // By the outputs above.
-			settings := p.settings(site, values[0].(int), values[1].(string), config.Secret(values[4].(string)))
-			//nolint:forcetypeassert // By the outputs above.
-			settings.DatabaseURL = config.Secret(databaseURL(applicationRole, values[2].(string), pooler.socketFolder, pgbouncerPort))
-			//nolint:forcetypeassert // By the outputs above.
-			settings.MigrationDatabaseURL = config.Secret(databaseURL(ownerRole, values[3].(string), postgresql.socketFolder, postgresqlPort))
+			settings := p.settings(site, values[0].(int), values[1].(string)) //nolint:forcetypeassert // By the outputs above.
+			shown := settings.Environ()
+			text := func(i int) string { return values[i].(string) } //nolint:forcetypeassert // By the outputs above.
+			settings.DatabaseURL = config.Secret(databaseURL(applicationRole, text(2), pooler.socketFolder, pgbouncerPort))
+			settings.MigrationDatabaseURL = config.Secret(databaseURL(ownerRole, text(3), postgresql.socketFolder, postgresqlPort))
+			settings.EncryptionKey = config.Secret(text(4))
 			if err := settings.Validate(); err != nil {
 				return nil, fmt.Errorf("panel: %w", err)
 			}
-			return settings.Environ(), nil
+			all := settings.Environ()
+			maps.DeleteFunc(all, func(name, value string) bool { return shown[name] == value })
+			return all, nil
 		}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
 	files := web.URL.ApplyT(func(url string) (map[string]string, error) {
 		raw, err := json.MarshalIndent(facts{URL: url, Binary: binary}, "", "  ")
 		return map[string]string{planFile: plan, factsFile: string(raw) + "\n"}, err
 	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
 	p.ready, err = register(ctx, "Service", panelService, serviceInputs{
-		Directory:   pulumi.String(site.folder.Directory()),
-		Name:        pulumi.String(panelService),
-		Account:     pulumi.String(string(supervisor.Panel)),
-		Command:     stringArray(binary),
-		Environment: environment,
-		Files:       files,
-		Folders:     pulumi.StringMap{filesFolder: pulumi.String("0700")},
-		StopSignal:  pulumi.String("TERM"),
-		StopSeconds: pulumi.Int(int((drainTimeout + 10*time.Second).Seconds())),
-		Requires:    stringArray(postgresqlService, pgbouncerService),
+		Directory:         pulumi.String(site.folder.Directory()),
+		Name:              pulumi.String(panelService),
+		Account:           pulumi.String(string(supervisor.Panel)),
+		Command:           stringArray(binary),
+		Environment:       public,
+		SecretEnvironment: hidden,
+		Files:             files,
+		Folders:           pulumi.StringMap{filesFolder: pulumi.String("0700")},
+		StopSignal:        pulumi.String("TERM"),
+		StopSeconds:       pulumi.Int(int((drainTimeout + 10*time.Second).Seconds())),
+		Requires:          stringArray(postgresqlService, pgbouncerService),
 		Ready: probeInputs{
 			Kind: pulumi.String(string(supervisor.HTTP)), Address: pulumi.Sprintf("127.0.0.1:%d", p.port), Path: pulumi.String("/readyz"),
 			// Migrations run before it is ready.
@@ -99,9 +108,9 @@ func newPanel(ctx *pulumi.Context, site site, postgresql *postgreSQL, pooler *pg
 	return p, registerOutputs(ctx, p, pulumi.Map{"port": p.port})
 }
 
-// settings gives the panel's configuration, but for the addresses of its database. What neither the tier nor the stack
-// decides is left at the service's own defaults.
-func (p *panel) settings(site site, port int, url string, key config.Secret) config.Config {
+// settings gives the panel's configuration, but for what is secret in it. What neither the tier nor the stack decides is
+// left at the service's own defaults.
+func (p *panel) settings(site site, port int, url string) config.Config {
 	blueprint, settings := site.stack.Plan.Blueprint, site.stack.Settings
 	c, _ := config.LoadFrom(nil) // The error lists what has no default. Validate checks the whole.
 	c.Tier = string(site.stack.Tier())
@@ -114,7 +123,6 @@ func (p *panel) settings(site site, port int, url string, key config.Secret) con
 	c.FilesDirectory = filepath.Join(site.folder.Folder(panelService), filesFolder)
 	c.FileSizeLimit = int64(settings.FileSizeLimit)
 	c.Workers = blueprint.Workers.JobsPerInstance
-	c.EncryptionKey = key
 	c.SessionIdleTimeout = settings.SessionIdleTimeout
 	c.SessionAbsoluteTimeout = settings.SessionAbsoluteTimeout
 	c.DrainTimeout = drainTimeout

@@ -111,22 +111,23 @@ type probeInputs struct {
 func (probeInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.Probe]() }
 
 type serviceInputs struct {
-	Directory   pulumi.StringInput
-	Name        pulumi.StringInput
-	Account     pulumi.StringInput
-	Command     pulumi.StringArrayInput
-	Environment pulumi.StringMapInput
-	Files       pulumi.StringMapInput
-	SecretFiles pulumi.StringMapInput
-	Reloadable  pulumi.StringArrayInput
-	Check       pulumi.StringArrayInput
-	Folders     pulumi.StringMapInput
-	StopSignal  pulumi.StringInput
-	StopSeconds pulumi.IntInput
-	PIDFiles    pulumi.StringArrayInput
-	Requires    pulumi.StringArrayInput
-	Ready       probeInputs
-	Secrets     pulumi.StringArrayInput
+	Directory         pulumi.StringInput
+	Name              pulumi.StringInput
+	Account           pulumi.StringInput
+	Command           pulumi.StringArrayInput
+	Environment       pulumi.StringMapInput
+	SecretEnvironment pulumi.StringMapInput
+	Files             pulumi.StringMapInput
+	SecretFiles       pulumi.StringMapInput
+	Reloadable        pulumi.StringArrayInput
+	Check             pulumi.StringArrayInput
+	Folders           pulumi.StringMapInput
+	StopSignal        pulumi.StringInput
+	StopSeconds       pulumi.IntInput
+	PIDFiles          pulumi.StringArrayInput
+	Requires          pulumi.StringArrayInput
+	Ready             probeInputs
+	Secrets           pulumi.StringArrayInput
 }
 
 func (serviceInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.ServiceArgs]() }

@@ -278,11 +278,12 @@ func TestServicesRunUnprivilegedAndKeepTheirSecrets(t *testing.T) {
 	}))
 	// In the state, they are marked as secret.
 	for name, property := range map[string]string{
-		"encryption-key": "value", "owner-password": "value", "panel": "environment", "pgbouncer": "secretFiles",
+		"encryption-key": "value", "owner-password": "value", "panel": "secretEnvironment", "pgbouncer": "secretFiles",
 	} {
 		assert.True(t, f.engine.property(t, name, property).IsSecret(), "%s of %s", property, name)
 	}
 	assert.True(t, f.engine.property(t, "database", "owner").ContainsSecrets())
+	assert.Equal(t, "info", f.engine.property(t, "panel", "environment", "RAD_LOG_LEVEL").StringValue(), "what is not secret shows")
 
 	// The application can neither change the schema nor connect around the pooler's limits.
 	_, err = f.request(http.MethodPost, "/api/v1/drop")
@@ -394,6 +395,51 @@ func TestDownKeepsDataAndUpStartsAgain(t *testing.T) {
 	// Without its pooler, the panel was not ready either.
 	assert.Equal(t, map[string]string{"pgbouncer": "update", "panel": "update"}, f.up())
 	assert.Equal(t, before["panel"], f.pids()["panel"], "it got ready by itself")
+	f.works(t, "kept")
+}
+
+// A crash leaves PostgreSQL's lock files, and another process may have got the number that they name since.
+func TestStaleLockFilesDoNotKeepPostgreSQLDown(t *testing.T) {
+	f := newFixture(t)
+	f.up()
+	f.mustRequest(http.MethodPost, "/api/v1/notes?text=kept")
+	require.NoError(t, local.Stop(t.Context(), f.folder, nil))
+	stack, err := supervisor.Open(f.folder)
+	require.NoError(t, err)
+	id, err := stack.Identity(supervisor.Postgres)
+	require.NoError(t, err)
+
+	innocent := exec.CommandContext(t.Context(), "sleep", "600")
+	innocent.SysProcAttr = supervisor.Credential(id)
+	innocent.Dir = "/"
+	require.NoError(t, innocent.Start())
+	t.Cleanup(func() { _ = innocent.Wait() }) // Its context ends first, and it with it.
+	data := filepath.Join(f.folder, "postgresql", "data")
+	for _, file := range []string{filepath.Join(data, "postmaster.pid"), filepath.Join(f.folder, "postgresql", "run", ".s.PGSQL.5432.lock")} {
+		require.NoError(t, supervisor.WriteFile(file, fmt.Appendf(nil, "%d\n%s\n1\n5432\n", innocent.Process.Pid, data), 0o600, id))
+	}
+	f.up()
+	f.works(t, "kept")
+	require.NoError(t, innocent.Process.Signal(syscall.Signal(0)), "the other process was left alone")
+
+	// A server that somebody else started on the same data is no stale file.
+	require.NoError(t, local.Stop(t.Context(), f.folder, nil))
+	binaries := f.engine.property(t, "data", "binaries").StringValue()
+	foreign := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "postgres"), "-D", data,
+		"-c", "config_file="+filepath.Join(f.folder, "postgresql", "conf", "postgresql.conf"))
+	foreign.SysProcAttr = supervisor.Credential(id)
+	foreign.Dir = "/"
+	require.NoError(t, foreign.Start())
+	defer func() { _ = foreign.Wait() }()
+	defer func() { _ = foreign.Process.Signal(syscall.SIGINT) }()
+	f.eventually(func(c *assert.CollectT) {
+		assert.FileExists(c, filepath.Join(f.folder, "postgresql", "run", ".s.PGSQL.5432"))
+	})
+	_, err = f.engine.up(f.stack(), f.options)
+	require.ErrorContains(t, err, "lock file")
+	require.NoError(t, foreign.Process.Signal(syscall.SIGINT))
+	_ = foreign.Wait()
+	f.up()
 	f.works(t, "kept")
 }
 

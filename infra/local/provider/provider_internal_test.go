@@ -26,7 +26,7 @@ func TestSchemaHasEveryTypeAndMarksSecrets(t *testing.T) {
 		assert.Contains(t, spec.Resources, Token(resource))
 	}
 	assert.Len(t, spec.Resources, 7)
-	for resource, secrets := range map[string][]string{"Secret": {"value"}, "Service": {"environment", "secretFiles", "secrets"}} {
+	for resource, secrets := range map[string][]string{"Secret": {"value"}, "Service": {"secretEnvironment", "secretFiles", "secrets"}} {
 		for _, name := range secrets {
 			assert.True(t, spec.Resources[Token(resource)].Properties[name].Secret, "%s of %s", name, resource)
 		}
@@ -42,21 +42,21 @@ func TestSchemaHasEveryTypeAndMarksSecrets(t *testing.T) {
 func TestStateIsReadSecretOrNot(t *testing.T) {
 	t.Parallel()
 	state := property.NewMap(map[string]property.Value{
-		"directory":   property.New("/srv/stack"),
-		"name":        property.New("panel"),
-		"environment": property.New(map[string]property.Value{"KEY": property.New("hidden")}).WithSecret(true),
-		"command":     property.New([]property.Value{property.New("/bin/panel"), property.New("-v")}),
-		"stopSeconds": property.New(30.0),
-		"running":     property.New(true),
-		"ready":       property.New(map[string]property.Value{"kind": property.New("http"), "address": property.New("127.0.0.1:1"), "seconds": property.New(20.0)}),
-		"generation":  property.New("0123"),
-		"account":     property.New("panel"),
-		"stopSignal":  property.New("TERM"),
+		"directory":         property.New("/srv/stack"),
+		"name":              property.New("panel"),
+		"secretEnvironment": property.New(map[string]property.Value{"KEY": property.New("hidden")}).WithSecret(true),
+		"command":           property.New([]property.Value{property.New("/bin/panel"), property.New("-v")}),
+		"stopSeconds":       property.New(30.0),
+		"running":           property.New(true),
+		"ready":             property.New(map[string]property.Value{"kind": property.New("http"), "address": property.New("127.0.0.1:1"), "seconds": property.New(20.0)}),
+		"generation":        property.New("0123"),
+		"account":           property.New("panel"),
+		"stopSignal":        property.New("TERM"),
 	})
 	decoded, err := decode[ServiceState](state)
 	require.NoError(t, err)
 	assert.Equal(t, "/srv/stack", decoded.Directory)
-	assert.Equal(t, map[string]string{"KEY": "hidden"}, decoded.Environment)
+	assert.Equal(t, map[string]string{"KEY": "hidden"}, decoded.SecretEnvironment)
 	assert.Equal(t, []string{"/bin/panel", "-v"}, decoded.Command)
 	assert.Equal(t, 30, decoded.StopSeconds)
 	assert.Equal(t, 20, decoded.Ready.Seconds)

@@ -25,8 +25,10 @@ type ServiceArgs struct {
 	Name        string            `pulumi:"name" provider:"replaceOnChanges"`
 	Account     string            `pulumi:"account"`
 	Command     []string          `pulumi:"command"`
-	Environment map[string]string `pulumi:"environment,optional" provider:"secret"`
-	Files       map[string]string `pulumi:"files,optional"`
+	Environment map[string]string `pulumi:"environment,optional"`
+	// SecretEnvironment are variables whose values are not shown.
+	SecretEnvironment map[string]string `pulumi:"secretEnvironment,optional" provider:"secret"`
+	Files             map[string]string `pulumi:"files,optional"`
 	// SecretFiles are files whose text is not shown.
 	SecretFiles map[string]string `pulumi:"secretFiles,optional" provider:"secret"`
 	Reloadable  []string          `pulumi:"reloadable,optional"`
@@ -91,11 +93,11 @@ func applyService(ctx context.Context, args ServiceArgs, dryRun bool) (ServiceSt
 }
 
 func (args ServiceArgs) spec() (supervisor.Spec, error) {
-	files := maps.Clone(args.Files)
-	if files == nil {
-		files = map[string]string{}
-	}
+	files, environment := map[string]string{}, map[string]string{}
+	maps.Copy(files, args.Files)
 	maps.Copy(files, args.SecretFiles)
+	maps.Copy(environment, args.Environment)
+	maps.Copy(environment, args.SecretEnvironment)
 	folders := map[string]fs.FileMode{}
 	var errs []error
 	for name, permissions := range args.Folders {
@@ -109,7 +111,7 @@ func (args ServiceArgs) spec() (supervisor.Spec, error) {
 		Name:        args.Name,
 		Account:     supervisor.Account(args.Account),
 		Command:     args.Command,
-		Environment: args.Environment,
+		Environment: environment,
 		Files:       files,
 		Reloadable:  args.Reloadable,
 		Check:       args.Check,

@@ -40,7 +40,7 @@ func (s Stack) Apply(ctx context.Context, spec Spec) (string, error) {
 		return "", errors.Join(err, s.prune(spec.Name, before))
 	}
 	if err := s.comeIntoForce(ctx, spec, running, g); err != nil {
-		err = fmt.Errorf("service %s: %w%s", spec.Name, err, s.logTail(spec))
+		err = fmt.Errorf("%w%s", err, s.logTail(spec))
 		return "", s.takeBack(ctx, spec, before, g, err)
 	}
 	return g.digest, s.prune(spec.Name, g.digest, before)
@@ -84,8 +84,8 @@ func (s Stack) judge(ctx context.Context, spec Spec, g generation, id Identity) 
 	command.SysProcAttr = Credential(id)
 	command.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	if out, err := outputOf(command, id); err != nil {
-		return fmt.Errorf("service %s: its own check refuses the new configuration (%w), so the present one stays: %s",
-			spec.Name, err, spec.mask(strings.TrimSpace(string(out))))
+		return fmt.Errorf("its own check refuses the new configuration (%w), so the present one stays: %s",
+			err, spec.mask(strings.TrimSpace(string(out))))
 	}
 	return nil
 }

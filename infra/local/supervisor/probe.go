@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -65,12 +66,12 @@ func (p Probe) check() error {
 // attemptTimeout is how long one question may take.
 const attemptTimeout = time.Second
 
-// ask asks once. The error says what the service lacks.
-func (p Probe) ask(ctx context.Context, generation string) error {
+// ask asks once a service that is the given process. The error says what the service lacks.
+func (p Probe) ask(ctx context.Context, pid int, generation string) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if p.Kind == PostgreSQL {
-		return p.askPostgreSQL(ctx)
+		return p.askPostgreSQL(ctx, pid)
 	}
 	return askHTTP(ctx, "http://"+p.Address+p.Path, strings.ReplaceAll(p.Body, generationMark, generation))
 }
@@ -101,12 +102,15 @@ func askHTTP(ctx context.Context, url, expected string) error {
 }
 
 // askPostgreSQL does what pg_isready does: it begins to connect, and takes any answer but "not yet" for a yes.
-func (p Probe) askPostgreSQL(ctx context.Context) error {
+func (p Probe) askPostgreSQL(ctx context.Context, pid int) error {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", p.Address)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	defer func() { _ = connection.Close() }()
+	if err := checkListener(connection, pid); err != nil {
+		return err
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := connection.SetDeadline(deadline); err != nil {
 			return fmt.Errorf("probe: %w", err)
@@ -127,6 +131,34 @@ func (p Probe) askPostgreSQL(ctx context.Context) error {
 	// 57P03, cannot_connect_now: it starts, stops or recovers.
 	if refusal, ok := message.(*pgproto3.ErrorResponse); ok && refusal.Code == "57P03" {
 		return errors.New(refusal.Message)
+	}
+	return nil
+}
+
+// checkListener tells by its error if another process than the expected one listens on a unix socket.
+func checkListener(connection net.Conn, pid int) error {
+	unix, ok := connection.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("probe: a %T is not a unix socket", connection)
+	}
+	raw, err := unix.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	var listener *syscall.Ucred
+	err = raw.Control(func(descriptor uintptr) {
+		listener, ok = nil, false
+		if found, err := syscall.GetsockoptUcred(int(descriptor), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil { //nolint:gosec // A descriptor fits.
+			listener, ok = found, true
+		}
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("probe: %w", err)
+	case !ok:
+		return errors.New("probe: the socket does not tell who listens on it")
+	case int(listener.Pid) != pid:
+		return fmt.Errorf("%s belongs to process %d, which answers in its place: stop that and run up again", connection.RemoteAddr(), listener.Pid)
 	}
 	return nil
 }

@@ -49,13 +49,13 @@ func (s Stack) ready(ctx context.Context, name string, probe Probe, digest strin
 	case p.pid == 0 || p.finishing:
 		return errors.New("it is not running")
 	}
-	if err := probe.ask(ctx, digest); err != nil {
+	if err := probe.ask(ctx, p.pid, digest); err != nil {
 		return err
 	}
 	if probe.Kind == HTTP {
 		return s.ownsPort(ctx, name, probe.Address)
 	}
-	return nil // A unix socket in the service's own folder can only be its own.
+	return nil
 }
 
 // crashLimit is after how many ends of a service that was just started it is given up.

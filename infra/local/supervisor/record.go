@@ -41,13 +41,14 @@ func (s Stack) readRecord(name string) (record, error) {
 	return r, nil
 }
 
-// Order lists the services of the stack so that each comes after those that it requires.
+// Order lists the services of the stack so that each comes after those that it requires. What was never applied comes
+// last: nobody knows what it requires.
 func (s Stack) Order() ([]string, error) {
 	names, err := s.services()
 	if err != nil {
 		return nil, err
 	}
-	var order []string
+	var order, unknown []string
 	visited := map[string]bool{}
 	var visit func(name string) error
 	visit = func(name string) error {
@@ -64,6 +65,10 @@ func (s Stack) Order() ([]string, error) {
 				return err
 			}
 		}
+		if r.Ready.Kind == "" {
+			unknown = append(unknown, name)
+			return nil
+		}
 		order = append(order, name)
 		return nil
 	}
@@ -72,7 +77,7 @@ func (s Stack) Order() ([]string, error) {
 			return nil, err
 		}
 	}
-	return order, nil
+	return append(order, unknown...), nil
 }
 
 // Restarts is what the supervisor did about a service that ended by itself, since it was last told to start it.

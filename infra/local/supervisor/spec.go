@@ -81,8 +81,5 @@ func (spec Spec) check() error {
 	if err := spec.Ready.check(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("service %s: %w", spec.Name, err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
