@@ -7,7 +7,7 @@ test("a user is suspended, cannot go on, and is let in again", async ({ context,
 	const user = await signUp();
 	await enter(context, admin);
 	await page.goto("/admin/users");
-	await page.getByLabel("Search users by e-mail").fill(user.email);
+	await page.getByLabel("Find users by e-mail").fill(user.email);
 	const row = page.getByRole("row").filter({ hasText: user.email });
 	await expect(page.getByRole("row")).toHaveCount(2);
 	const ask = async (item: string, button: string) => {
@@ -60,7 +60,7 @@ test("a failed job is found and run again", async ({ context, page, admin, enter
 test("the scaling page says in one line whether to act", async ({ context, page, admin, enter }) => {
 	await enter(context, admin);
 	await page.goto("/panels");
-	await page.getByRole("link", { name: "Admin" }).click();
+	await page.getByRole("link", { name: /^Admin/ }).click();
 	await expect(page.getByRole("heading", { name: "Scaling", level: 1 })).toBeVisible();
 	const scaling = await admin.api.get<{ triggers: unknown[]; current_tier?: { title: string } }>("/admin/scaling");
 	const tier = scaling.current_tier?.title ?? "";
@@ -91,6 +91,7 @@ test("a fired trigger turns the verdict into what to do", async ({ context, page
 		await route.fulfill({ response, json: body });
 	});
 	await page.goto("/admin/scaling");
+	await expect(page.getByRole("link", { name: /^Admin.*a scaling trigger has fired/ })).toBeVisible();
 	const verdict = page.locator(".verdict");
 	await expect(verdict.getByRole("heading")).toHaveText(/^Act: move to Tier 1$/);
 	await expect(verdict).toContainText("A trigger has fired");

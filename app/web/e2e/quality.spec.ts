@@ -182,15 +182,15 @@ test("the keyboard leads everywhere, and the focus goes along", async ({ home, s
 test("the theme is chosen, kept, and there before the first paint", async ({ home }) => {
 	await home.emulateMedia({ colorScheme: "light" });
 	await home.goto("/panels");
-	const ground = () => home.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-	const light = await ground();
+	const ink = () => home.evaluate(() => getComputedStyle(document.documentElement).color);
+	const light = await ink();
 	await home.getByRole("button", { name: "Theme: as the device" }).click();
 	await home.getByRole("button", { name: "Theme: light" }).click();
 	await expect(home.getByRole("button", { name: "Theme: dark" })).toBeVisible();
-	expect(await ground()).not.toBe(light);
+	expect(await ink()).not.toBe(light);
 	await home.reload({ waitUntil: "commit" });
 	await expect.poll(() => home.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
-	expect(await ground()).not.toBe(light);
+	expect(await ink()).not.toBe(light);
 });
 
 test("pages load within the plan's target with nothing cached", async ({ browser, person, scene, enter }) => {

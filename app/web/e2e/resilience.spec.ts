@@ -64,6 +64,36 @@ test("a session that was ended elsewhere while a form is filled makes one record
 	await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
+test("what was typed before the session ended is there after signing in on a page that was loaded again", async ({
+	context,
+	page,
+	enter,
+	expected,
+}) => {
+	expected.push(/status of 401/);
+	const person = await signUp();
+	const panel = await person.api.panel(unique("Reload"), ["note"]);
+	await enter(context, person);
+	await page.goto(`/panels/${panel.id}`);
+	await page.getByRole("button", { name: "Add record" }).first().click();
+	await page.getByRole("dialog").getByLabel("Title").fill("Half a record");
+	await context.clearCookies();
+	await page.reload();
+	await page.getByLabel("E-mail").fill(person.email);
+	await page.getByLabel("Password", { exact: true }).fill(person.password);
+	await page.getByRole("button", { name: "Sign in" }).click();
+	await page.getByRole("button", { name: "Add record" }).first().click();
+	await expect(page.getByRole("dialog").getByLabel("Title")).toHaveValue("Half a record");
+	await expect(page.getByText("This is your unsaved draft.")).toBeVisible();
+
+	// Who signs out leaves nothing behind.
+	await page.keyboard.press("Escape");
+	await page.getByRole("button", { name: "Your account" }).click();
+	await page.getByRole("menuitem", { name: "Sign out" }).click();
+	await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+	expect(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes("draft")))).toEqual([]);
+});
+
 test("leaving instead of signing in again leads out", async ({ context, page, enter, expected }) => {
 	expected.push(/status of 401/);
 	const person = await signUp();

@@ -97,7 +97,7 @@ export const strings = {
 	},
 	renewal: {
 		title: "Sign in again",
-		lead: "You were away for long and your session has ended. Sign in, and what you were doing goes on: nothing you typed is lost.",
+		lead: "Your session has ended. Sign in, and what you were doing goes on: nothing you typed is lost.",
 		leave: "Leave without saving",
 	},
 
@@ -192,7 +192,10 @@ export const strings = {
 		emptyTitle: "No records yet",
 		emptyText: "Add the first one by hand, or bring a whole table in as CSV.",
 		noMatchTitle: "No record matches",
-		noMatchText: (query: string) => `No title in this panel contains “${query}”.`,
+		noMatchText: (query: string) =>
+			[...query].length < 3
+				? `No word of a title begins with “${query}”. From three letters on, they are found inside words too.`
+				: `No title in this panel contains “${query}”.`,
 		clearFilter: "Show all records",
 		help: "Arrow keys move, Enter edits, Escape takes back, Space selects.",
 		sortAscending: "sorted A to Z",
@@ -422,7 +425,7 @@ export const strings = {
 
 	users: {
 		title: "Users",
-		search: "Search users by e-mail",
+		search: "Find users by e-mail",
 		user: "User",
 		role: "Role",
 		status: "Status",
@@ -459,7 +462,7 @@ export const strings = {
 		},
 		done: (email: string) => `Changed ${email}.`,
 		emptyTitle: "No such user",
-		emptyText: "No e-mail address matches.",
+		emptyText: "No e-mail address begins like that.",
 	},
 	adminJobs: {
 		title: "Jobs",
@@ -486,6 +489,7 @@ export const strings = {
 				: `${words.length} triggers have fired: ${words.join("; ")}.`,
 		over: (words: readonly string[]) => `Over its threshold, but not for long enough to act: ${words.join("; ")}.`,
 		exceeded: (names: readonly string[]) => `More in use than this tier is built for: ${names.join(", ")}.`,
+		firedShort: "(a scaling trigger has fired)",
 		noneFired: "No trigger has fired.",
 		closest: (words: string, share: string) => `Closest: ${words}, at ${share} of its threshold.`,
 		unmeasured: (n: number, all: number) =>
@@ -522,6 +526,7 @@ export const strings = {
 		state: "State",
 		neverOver: "–",
 		firesAfter: (time: string) => `fires after ${time}`,
+		firedAfter: (time: string) => `fired after ${time}`,
 		states: { fired: "Fired", over: "Over", near: "Near", under: "Under", unknown: "Not measured" },
 		slo: "Service levels",
 		sloLead: "What the tier promises, and what was measured.",
@@ -542,9 +547,8 @@ export const strings = {
 		noReview: "The plan names none.",
 		nextTier: (tier: string) => `What ${tier} adds`,
 		devOps: (n: number) => counted(n, "dedicated DevOps engineer", "dedicated DevOps engineers"),
-		command: "How to move",
-		commandLead: "The running panel moves without losing a write, and can go back:",
-		promote: (from: string, to: string) => `rad promote ${from} ${to}`,
+		commandLead: "What that would change, before anything does:",
+		command: (tier: string) => `rad preview ${tier}`,
 		asOf: "Measured",
 		refresh: "Measure again",
 		unavailableTitle: "No plan to show",

@@ -12,7 +12,7 @@ export default function Renewal() {
 			<p>{strings.renewal.lead}</p>
 			<SignInForm email={asked.email} />
 			<p class="form-links">
-				<button type="button" class="link" onClick={signedOut}>
+				<button type="button" class="link" onClick={() => signedOut(true)}>
 					{strings.renewal.leave}
 				</button>
 			</p>

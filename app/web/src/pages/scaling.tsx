@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { service, take } from "../api/client.ts";
 import type { Scaling } from "../api/types.ts";
 import { useResource } from "../state/resource.ts";
+import { note } from "../state/scaling-alert.ts";
 import { strings } from "../strings.ts";
 import { Button } from "../ui/button.tsx";
 import { PageHead } from "../ui/page.tsx";
@@ -31,6 +32,9 @@ export default function ScalingPage() {
 		return () => clearInterval(timer);
 	}, []);
 	const { data, error } = scaling;
+	useEffect(() => {
+		if (data) note(data);
+	}, [data]);
 	return (
 		<div class="page">
 			<PageHead title={text.title}>

@@ -22,13 +22,13 @@ export async function openSession(): Promise<void> {
 	delete window.radSession;
 	try {
 		const answer = await early?.catch(() => undefined);
-		if (answer?.status === 401 || (early === undefined && !opened)) return signedOut();
+		if (answer?.status === 401 || (early === undefined && !opened)) return signedOut(false);
 		if (answer?.ok) return signedIn(((await answer.json()) as { user: User }).user);
 		const { user } = await take(service.GET("/api/v1/session"));
 		signedIn(user);
 	} catch (error) {
 		if (!(error instanceof RequestError)) throw error;
-		if (error.fault === "signed-out") return signedOut();
+		if (error.fault === "signed-out") return signedOut(false);
 		openingError.value = error;
 	} finally {
 		opened = true;

@@ -16,16 +16,19 @@ export const isAdmin = computed(() => user.value?.role === "admin");
 export const renewal = signal<{ email: string } | null>(null);
 
 let pending: { promise: Promise<boolean>; settle: (renewed: boolean) => void } | null = null;
-const onSignOut = new Set<() => void>();
+const onSignOut = new Set<(left: boolean) => void>();
 
-/** Calls forget whenever a session ends: whatever was kept of its user must go. */
-export function whenSignedOut(forget: () => void): void {
+/**
+ * Calls forget whenever a session ends: what is held of its user must go. left tells that they went by themselves, so that
+ * nothing of theirs may stay in this browser; otherwise they may come back to what they had begun.
+ */
+export function whenSignedOut(forget: (left: boolean) => void): void {
 	onSignOut.add(forget);
 }
 
 export function signedIn(who: User): void {
 	batch(() => {
-		if (user.value && user.value.id !== who.id) forgetAll();
+		if (user.value && user.value.id !== who.id) forgetAll(true);
 		user.value = who;
 		standing.value = "signed-in";
 	});
@@ -33,11 +36,12 @@ export function signedIn(who: User): void {
 	settle(true);
 }
 
-export function signedOut(): void {
+/** Ends the session here. left: the person said so. */
+export function signedOut(left: boolean): void {
 	batch(() => {
 		user.value = null;
 		standing.value = "signed-out";
-		forgetAll();
+		forgetAll(left);
 	});
 	browserStore.set(key, null);
 	settle(false);
@@ -67,8 +71,8 @@ function settle(renewed: boolean): void {
 	pending = null;
 }
 
-function forgetAll(): void {
-	for (const forget of onSignOut) forget();
+function forgetAll(left: boolean): void {
+	for (const forget of onSignOut) forget(left);
 }
 
 // Another tab signed out, or in as somebody else: this one must not go on showing what it shows.

@@ -3,6 +3,9 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { strings } from "../strings.ts";
 import { IconButton } from "./button.tsx";
 
+/** How many dialogs are open, one above the other. */
+let open = 0;
+
 interface DialogProps {
 	title: string;
 	/** Called for Escape and the closing button; absent when the dialog has to be answered. */
@@ -24,8 +27,10 @@ export function Dialog({ title, onClose, size = "narrow", children }: DialogProp
 		const element = dialog.current;
 		const before = document.activeElement;
 		element?.showModal();
+		document.documentElement.classList.toggle("dialog-open", ++open > 0);
 		return () => {
 			element?.close();
+			document.documentElement.classList.toggle("dialog-open", --open > 0);
 			if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
 		};
 	}, []);
@@ -39,6 +44,12 @@ export function Dialog({ title, onClose, size = "narrow", children }: DialogProp
 				if (event.target !== event.currentTarget) return;
 				event.preventDefault();
 				onClose?.();
+			}}
+			// On a second Escape browsers close a dialog whatever was said to the first: one that has to be answered returns.
+			onClose={(event) => {
+				if (event.target !== event.currentTarget || !event.currentTarget.isConnected) return;
+				if (onClose) onClose();
+				else event.currentTarget.showModal();
 			}}
 		>
 			<header class="dialog-head">

@@ -1,6 +1,7 @@
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { RequestError } from "../api/problem.ts";
+import { reconnections } from "../state/connection.ts";
 import { Failed, LoadingRows } from "./states.tsx";
 
 /** A component whose code comes when it is first shown, or earlier by preload(). */
@@ -35,13 +36,24 @@ export function lazy<P extends object>(load: () => Promise<{ default: FunctionCo
 			if (Loaded) return;
 			let gone = false;
 			preload().then(
-				() => !gone && redraw((count) => count + 1),
+				() => {
+					if (gone) return;
+					setError(undefined);
+					redraw((count) => count + 1);
+				},
 				() => !gone && setError(new RequestError(0, { title: "No answer", status: 0 })),
 			);
 			return () => {
 				gone = true;
 			};
 		}, [round]);
+		useEffect(
+			() =>
+				reconnections.subscribe((count) => {
+					if (count > 0) setRound((rounds) => rounds + 1);
+				}),
+			[],
+		);
 		if (Loaded) return <Loaded {...props} />;
 		if (!error) return <LoadingRows />;
 		return (

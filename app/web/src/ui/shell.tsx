@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { service, take } from "../api/client.ts";
 import { RequestError } from "../api/problem.ts";
+import { triggersFired } from "../state/scaling-alert.ts";
 import { isAdmin, signedOut } from "../state/session.ts";
 import { type Theme, theme } from "../state/theme.ts";
 import { shortly, toast } from "../state/toasts.ts";
@@ -92,6 +93,11 @@ function Navigation() {
 				>
 					<Icon name={place.icon} />
 					<span>{place.label}</span>
+					{place.within === "/admin" && triggersFired.value > 0 && (
+						<span class="alert-dot">
+							<span class="visually-hidden">{strings.scaling.firedShort}</span>
+						</span>
+					)}
 				</a>
 			))}
 		</nav>
@@ -126,7 +132,7 @@ async function signOut(route: (url: string) => void): Promise<void> {
 	}
 	// Whoever signs in next need not be the same person: nothing leads them to this page.
 	route("/sign-in");
-	signedOut();
+	signedOut(true);
 }
 
 /** The parts of a larger page, each with an address of its own. */

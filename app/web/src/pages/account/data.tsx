@@ -34,7 +34,7 @@ export function OwnData() {
 						onClose={() => setDeleting(false)}
 						work={async (password) => {
 							await take(service.POST("/api/v1/account/deletion", { body: { current_password: password } }));
-							signedOut();
+							signedOut(true);
 							toast({ tone: "plain", text: text.deleted, lasts: undoable });
 						}}
 					>

@@ -84,7 +84,7 @@ function SessionItem({ session, onEnded }: { session: Session; onEnded: () => vo
 function EndAll({ onClose }: { onClose: () => void }) {
 	const end = useAction(async () => {
 		await take(service.DELETE("/api/v1/sessions"));
-		signedOut();
+		signedOut(true);
 	});
 	return (
 		<Dialog title={text.endAllTitle} onClose={onClose}>

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { strings } from "../../strings.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog, DialogFoot } from "../../ui/dialog.tsx";
@@ -14,10 +15,15 @@ interface ConflictDialogProps {
 
 /** Two people changed the same field: both values side by side, and the person decides. Nothing is lost before. */
 export function ConflictDialog({ title, fields, onKeep }: ConflictDialogProps) {
+	// The dialog comes by itself, perhaps in the middle of typing: no key that is just pressed may answer it.
+	const lead = useRef<HTMLParagraphElement>(null);
+	useEffect(() => lead.current?.focus(), []);
 	return (
 		<Dialog title={text.title} size="middle">
 			<div class="dialog-body">
-				<p>{text.lead(title)}</p>
+				<p ref={lead} tabIndex={-1}>
+					{text.lead(title)}
+				</p>
 				<table class="conflict-table">
 					<thead>
 						<tr>

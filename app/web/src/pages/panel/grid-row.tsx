@@ -112,7 +112,9 @@ export class GridRow extends Component<GridRowProps> {
 					onFocus={() => activeColumn !== column && actions.activate(place, false)}
 					onDblClick={() => actions.edit(place)}
 				>
-					<span class="grid-text">{value}</span>
+					<span class="grid-text" title={value.length > 18 ? value : undefined}>
+						{value}
+					</span>
 					{changed && status === "saving" && <Icon name="busy" size={14} />}
 					{changed && status === "failed" && <FailedMark reason={edit?.error ? explain(edit.error) : ""} />}
 				</div>

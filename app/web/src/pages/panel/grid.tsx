@@ -69,12 +69,12 @@ export function RecordGrid(props: RecordGridProps) {
 	}, []);
 	// biome-ignore lint/correctness/useExhaustiveDependencies: looked at again when there are more rows, or others.
 	useEffect(() => look.current(), [rows, rowHeight, records.length]);
-	// biome-ignore lint/correctness/useExhaustiveDependencies: another order starts at its top.
+	// biome-ignore lint/correctness/useExhaustiveDependencies: another list starts at its top.
 	useLayoutEffect(() => {
 		scroller.current?.scrollTo(0, 0);
 		setActive({ row: 0, column: 1 });
 		setEditing(null);
-	}, [sort]);
+	}, [records]);
 
 	useLayoutEffect(() => {
 		if (!focusNext.current || editing) return;

@@ -122,7 +122,7 @@ export function RecordForm({ panel, record, edits, onClose, onAdded, onDeleted }
 					{record ? (
 						<Button onClick={close}>{strings.cancel}</Button>
 					) : (
-						<Button busy={save.busy} onClick={() => form.current?.reportValidity() && void save.run(true)}>
+						<Button disabled={save.busy} onClick={() => form.current?.reportValidity() && void save.run(true)}>
 							{text.addAnother}
 						</Button>
 					)}

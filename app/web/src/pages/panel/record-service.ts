@@ -37,6 +37,9 @@ export async function fetchRecords(
 
 const kept = new Map<string, RecordEdits>();
 whenSignedOut(() => kept.clear());
+addEventListener("beforeunload", (event) => {
+	if ([...kept.values()].some((edits) => edits.all().length > 0)) event.preventDefault();
+});
 reconnections.subscribe((count) => {
 	if (count > 0) for (const edits of kept.values()) edits.retry();
 });

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Panel, PanelRecord } from "../../api/types.ts";
 import { reconnections } from "../../state/connection.ts";
@@ -67,14 +67,11 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 		[edits, pages],
 	);
 	pages.revision.value;
+	// While another filter's first page is under way, the records of the last one stay in sight.
+	const last = useRef(pages);
+	if (pages.records.length > 0 || pages.complete || pages.error) last.current = pages;
+	const shown = last.current;
 	edits.revision.value;
-	useEffect(() => {
-		const warn = (event: BeforeUnloadEvent) => {
-			if (edits.all().length > 0) event.preventDefault();
-		};
-		addEventListener("beforeunload", warn);
-		return () => removeEventListener("beforeunload", warn);
-	}, [edits]);
 
 	const go = (next: { q?: string; sort?: RecordSort }) => {
 		const wanted = { q, sort, ...next };
@@ -84,8 +81,8 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 		});
 		route(search.size > 0 ? `${path}?${search}` : path, true);
 	};
-	const { records, error } = pages;
-	const none = pages.complete && records.length === 0;
+	const { records, error } = shown;
+	const none = shown.complete && records.length === 0;
 	const conflict = edits.all().find((edit) => edit.conflict);
 	const selected = selection.ids.size;
 
@@ -157,12 +154,12 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 					<LoadingRows rows={8} label={text.loadingMore} />
 				</div>
 			) : (
-				<div class="grid-frame">
+				<div class="grid-frame" aria-busy={shown !== pages}>
 					<RecordGrid
 						label={text.grid(panel.name)}
 						columns={columns}
 						records={records}
-						length={pages.length}
+						length={shown.length}
 						sort={sort}
 						onSort={(value) => go({ sort: value })}
 						selection={selection}
@@ -194,7 +191,7 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 						</div>
 					)}
 					<footer class="grid-foot">
-						<p>{text.status(records.length, pages.total)}</p>
+						<p>{text.status(records.length, shown.total)}</p>
 						<p class="grid-help">{pages.loading ? text.loadingMore : text.help}</p>
 					</footer>
 				</div>

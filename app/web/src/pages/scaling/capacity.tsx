@@ -54,12 +54,14 @@ interface DimensionProps {
 
 function Dimension({ label, value, limit, share, write }: DimensionProps) {
 	const shown = value === null ? text.notMeasured : write(value);
-	const words = value === null ? text.notMeasured : limit === undefined ? shown : text.of(shown, limit);
+	// A share of the whole, such as that of the CPU, is said once.
+	const said = limit === undefined && share !== undefined;
+	const words = value === null || limit === undefined ? shown : text.of(shown, limit);
 	return (
 		<div class="dimension">
 			<dt>{label}</dt>
 			<dd>
-				<span class={value === null ? "dimension-value nothing" : "dimension-value number"}>{words}</span>
+				<span class={value === null ? "dimension-value nothing" : "dimension-value number"}>{!said && words}</span>
 				{share !== undefined && <span class="dimension-share number">{percent(share)}</span>}
 				<Meter label={label} share={share} value={words} />
 			</dd>

@@ -56,7 +56,7 @@ export function NextTierCard({ current, next }: { current: PlannedTier; next: Pl
 			<div>
 				<p class="hint">{text.commandLead}</p>
 				<pre class="command">
-					<code>{text.promote(current.tier, next.tier)}</code>
+					<code>{text.command(next.tier)}</code>
 				</pre>
 			</div>
 		</Card>

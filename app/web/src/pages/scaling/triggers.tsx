@@ -61,7 +61,7 @@ function Trigger({ trigger, now }: { trigger: ScalingTrigger; now: number }) {
 				<Fact name={text.threshold} value={threshold} />
 				<Fact
 					name={text.overFor}
-					value={`${over === undefined ? text.neverOver : duration(over)}, ${text.firesAfter(duration(trigger.for_seconds))}`}
+					value={`${over === undefined ? text.neverOver : duration(over)}, ${(trigger.fired ? text.firedAfter : text.firesAfter)(duration(trigger.for_seconds))}`}
 				/>
 			</dl>
 			{trigger.reason && <p class="hint">{trigger.reason}</p>}
