@@ -67,8 +67,10 @@ func (n *nginx) start(ctx *pulumi.Context, site site, panel *panel) error {
 		}
 		return server.Files()
 	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
-	command := []string{program("nginx"), "-e", "stderr", "-p", own, "-c",
-		filepath.Join(site.folder.Conf(nginxService), machine.NginxFile)}
+	command := []string{
+		program("nginx"), "-e", "stderr", "-p", own, "-c",
+		filepath.Join(site.folder.Conf(nginxService), machine.NginxFile),
+	}
 	_, err = register(ctx, "Service", nginxService, serviceInputs{
 		Directory:  pulumi.String(site.folder.Directory()),
 		Name:       pulumi.String(nginxService),

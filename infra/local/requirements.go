@@ -20,7 +20,7 @@ func Requirements() []Requirement {
 	needed := []Requirement{
 		{"postgres", "postgresql"}, {"initdb", "postgresql"}, {"pgbouncer", "pgbouncer"}, {"nginx", "nginx-light"},
 	}
-	for command, pkg := range supervisor.Tools {
+	for command, pkg := range supervisor.Tools() {
 		needed = append(needed, Requirement{command, pkg})
 	}
 	slices.SortFunc(needed[4:], func(a, b Requirement) int {

@@ -53,7 +53,7 @@ func (o Options) complete(ctx *pulumi.Context) (Options, error) {
 		o.ReleaseFolder = filepath.Join(ctx.RootDirectory(), "bin")
 	}
 	for _, name := range []string{panelProgram, webFolder} {
-		if _, statErr := os.Stat(filepath.Join(o.ReleaseFolder, name)); statErr != nil {
+		if _, statErr := os.Stat(filepath.Join(o.ReleaseFolder, name)); statErr != nil { //nolint:gosec // The operator names the folder.
 			err = errors.Join(err, fmt.Errorf("release: %w: build it with `make build`, or set %s to the folder that holds %s and %s",
 				statErr, ReleaseFolderVariable, panelProgram, webFolder))
 		}

@@ -169,7 +169,7 @@ func databaseDrift(ctx context.Context, state property.Map) (string, error) {
 	defer cancel()
 	server, err := args.connect(ctx, "postgres")
 	if err != nil {
-		return "", nil //nolint:nilerr // See above.
+		return "", nil
 	}
 	defer func() { _ = server.Close(context.WithoutCancel(ctx)) }()
 	var there bool

@@ -36,11 +36,11 @@ const (
 // Token gives the type of a resource, such as "radlocal:index:Service".
 func Token(resource string) string { return Name + ":index:" + resource }
 
-// holdsData are the resources whose loss loses data: rows, files, or the keys to read them.
-var holdsData = []string{Token("Host"), Token("Secret"), Token("Cluster"), Token("Database")}
-
-// HoldsData tells whether deleting or replacing a resource of this type can lose data.
-func HoldsData(resourceType string) bool { return slices.Contains(holdsData, resourceType) }
+// HoldsData tells whether deleting or replacing a resource of this type can lose data: rows, files, or the keys to read
+// them.
+func HoldsData(resourceType string) bool {
+	return slices.Contains([]string{Token("Host"), Token("Secret"), Token("Cluster"), Token("Database")}, resourceType)
+}
 
 // New makes the provider.
 func New() (p.Provider, error) {
@@ -64,17 +64,22 @@ func New() (p.Provider, error) {
 	return seeDrift(provider), nil
 }
 
-// driftOf tells for each type how to see in what the machine differs from a resource's state, "" if in nothing, and
-// at which property to show it.
-var driftOf = map[string]struct {
+// drift is how to see in what the machine differs from a resource's state, "" if in nothing, and at which property to
+// show it.
+type drift struct {
 	property string
 	look     func(ctx context.Context, state property.Map) (string, error)
-}{
-	Token("Host"):     {"running", hostDrift},
-	Token("Release"):  {"path", releaseDrift},
-	Token("Cluster"):  {"dataFolder", clusterDrift},
-	Token("Database"): {"name", databaseDrift},
-	Token("Service"):  {"running", serviceDrift},
+}
+
+// drifts gives the drift of each type that has one.
+func drifts() map[string]drift {
+	return map[string]drift{
+		Token("Host"):     {"running", hostDrift},
+		Token("Release"):  {"path", releaseDrift},
+		Token("Cluster"):  {"dataFolder", clusterDrift},
+		Token("Database"): {"name", databaseDrift},
+		Token("Service"):  {"running", serviceDrift},
+	}
 }
 
 // seeDrift lets Diff look at the machine where the inputs alone show no change.
@@ -82,7 +87,7 @@ func seeDrift(provider p.Provider) p.Provider {
 	compare := provider.Diff
 	provider.Diff = func(ctx context.Context, request p.DiffRequest) (p.DiffResponse, error) {
 		response, err := compare(ctx, request)
-		drift, can := driftOf[string(request.Urn.Type())]
+		drift, can := drifts()[string(request.Urn.Type())]
 		if err != nil || response.HasChanges || !can {
 			return response, err
 		}

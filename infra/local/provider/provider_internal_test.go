@@ -31,9 +31,9 @@ func TestSchemaHasEveryTypeAndMarksSecrets(t *testing.T) {
 			assert.True(t, spec.Resources[Token(resource)].Properties[name].Secret, "%s of %s", name, resource)
 		}
 	}
-	for token := range driftOf {
+	for token, drift := range drifts() {
 		assert.Contains(t, spec.Resources, token)
-		assert.Contains(t, spec.Resources[token].Properties, driftOf[token].property, "drift of %s is shown at it", token)
+		assert.Contains(t, spec.Resources[token].Properties, drift.property, "drift of %s is shown at it", token)
 	}
 	assert.True(t, HoldsData("radlocal:index:Cluster"))
 	assert.False(t, HoldsData("radlocal:index:Service"))
@@ -240,7 +240,7 @@ func TestReleaseIsWholeOrNotThere(t *testing.T) {
 func TestReleaseOfAFileIsAFolderWithIt(t *testing.T) {
 	t.Parallel()
 	folder, source := shortFolder(t), filepath.Join(t.TempDir(), "radpanel")
-	require.NoError(t, os.WriteFile(source, []byte("program"), 0o700)) //nolint:gosec // A program.
+	require.NoError(t, os.WriteFile(source, []byte("program"), 0o700))
 	digest, err := Digest(source)
 	require.NoError(t, err)
 	state, err := release(t.Context(), ReleaseArgs{Directory: folder, Kind: "panel", Source: source, Digest: digest}, false)
@@ -262,7 +262,7 @@ func TestServiceSpecRefusesWrongPermissions(t *testing.T) {
 func TestInitdbOnAFullDiskLeavesNothing(t *testing.T) {
 	t.Parallel()
 	folder := shortFolder(t)
-	require.NoError(t, os.Chmod(folder, 0o711)) //nolint:gosec // Others pass through.
+	require.NoError(t, os.Chmod(folder, 0o711))
 	unmount := mountWithFewFiles(t, folder)
 	defer unmount()
 	// There is space, but no room for the thousand files of a cluster.

@@ -14,14 +14,13 @@ import (
 	"time"
 )
 
-// Tools are the programs that the supervisor itself uses, each with the Debian package that brings it.
-var Tools = map[string]string{
-	"runsvdir": "runit", "runsv": "runit", "svlogd": "runit",
-	"setpriv": "util-linux", "flock": "util-linux", "setsid": "util-linux", "find": "findutils",
+// Tools gives the programs that the supervisor itself uses, each with the Debian package that brings it.
+func Tools() map[string]string {
+	return map[string]string{
+		"runsvdir": "runit", "runsv": "runit", "perl": "perl-base",
+		"setpriv": "util-linux", "flock": "util-linux", "setsid": "util-linux", "find": "findutils",
+	}
 }
-
-// logConfig bounds a service's log: eleven files of at most 5 MB. When the disk is full, the old ones but one go.
-const logConfig = "s5000000\nn10\nN1\n"
 
 // Prepare makes the stack's folder with a place for each of the named services, none of them started. What is there
 // already is left as it is, or repaired. It refuses a folder that belongs to somebody else.
@@ -120,12 +119,12 @@ func (s Stack) prepare(services []string) error {
 	if err := s.reserveIDs(); err != nil {
 		return err
 	}
-	for _, folder := range []string{"supervisor", "supervisor/bin", "services"} {
-		if err := MakeFolder(s.path(folder), 0o700, Caller()); err != nil {
+	for folder, mode := range map[string]fs.FileMode{"supervisor": 0o711, "services": 0o700, "log": 0o711} {
+		if err := MakeFolder(s.path(folder), mode, Caller()); err != nil {
 			return err
 		}
 	}
-	if err := MakeFolder(s.path("log"), 0o711, Caller()); err != nil {
+	if err := MakeFolder(s.path("supervisor", "bin"), 0o700, Caller()); err != nil {
 		return err
 	}
 	rendered, err := s.stackScripts()
@@ -133,7 +132,11 @@ func (s Stack) prepare(services []string) error {
 		return err
 	}
 	for path, text := range rendered {
-		if err := writeChanged(s.path(path), text, 0o700); err != nil {
+		mode := fs.FileMode(0o700)
+		if path == loggerScript { // The loggers have an account of their own.
+			mode = 0o755
+		}
+		if err := writeChanged(s.path(path), text, mode); err != nil {
 			return err
 		}
 	}
@@ -164,8 +167,7 @@ func (s Stack) prepareService(name string) error {
 	parts := []string{folder}
 	if name != guard {
 		parts = append(parts, filepath.Join(folder, "log"), filepath.Join(folder, "control"))
-		if err := errors.Join(MakeFolder(s.Log(name), 0o700, logger),
-			writeChanged(filepath.Join(s.Log(name), "config"), []byte(logConfig), 0o644)); err != nil {
+		if err := MakeFolder(s.Log(name), 0o700, logger); err != nil {
 			return err
 		}
 	}
@@ -198,7 +200,7 @@ func (s Stack) Running() bool {
 		return false
 	}
 	defer func() { _ = lock.Close() }()
-	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) //nolint:gosec // A descriptor fits.
+	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // Start starts the supervisor unless it runs, detached from the caller, and waits until it watches all services.
@@ -208,7 +210,7 @@ func (s Stack) Start(ctx context.Context) error {
 		return DiskError(s.path("supervisor"), err)
 	}
 	defer func() { _ = lock.Close() }()
-	switch err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); { //nolint:gosec // A descriptor fits.
+	switch err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK): // It runs.
 	case err != nil:
 		return fmt.Errorf("lock of the supervisor: %w", err)

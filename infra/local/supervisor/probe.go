@@ -148,7 +148,7 @@ func checkListener(connection net.Conn, pid int) error {
 	var listener *syscall.Ucred
 	err = raw.Control(func(descriptor uintptr) {
 		listener, ok = nil, false
-		if found, err := syscall.GetsockoptUcred(int(descriptor), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil { //nolint:gosec // A descriptor fits.
+		if found, err := syscall.GetsockoptUcred(int(descriptor), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
 			listener, ok = found, true
 		}
 	})

@@ -63,14 +63,14 @@ func hasOpen(folder, pattern string) (bool, error) {
 	if err != nil {
 		return false, err //nolint:wrapcheck // The caller tells the errors apart.
 	}
-	prefix, suffix, any := strings.Cut(pattern, "*")
+	prefix, suffix, wild := strings.Cut(pattern, "*")
 	for _, entry := range entries {
 		link := filepath.Join(folder, entry.Name())
 		target, err := os.Readlink(link)
 		if errors.Is(err, fs.ErrPermission) {
 			return false, err
 		}
-		if err != nil || (target != pattern && !(any && strings.HasPrefix(target, prefix) && strings.HasSuffix(target, suffix))) {
+		if err != nil || (target != pattern && (!wild || !strings.HasPrefix(target, prefix) || !strings.HasSuffix(target, suffix))) {
 			continue
 		}
 		// The link's own mode tells how the file was opened.

@@ -31,7 +31,7 @@ func (s Stack) stackScripts() (map[string][]byte, error) {
 	rendered := map[string][]byte{}
 	for name, path := range map[string]string{
 		"run": "supervisor/run", "guard": "supervisor/guard", "runsv": "supervisor/bin/runsv", "loop": "supervisor/loop",
-		"start": "supervisor/start", "finish": "supervisor/finish", "sweep": "supervisor/sweep",
+		"start": "supervisor/start", "finish": "supervisor/finish", "sweep": "supervisor/sweep", "logger": loggerScript,
 	} {
 		text, err := template.ParseFS(scripts, "scripts/"+name)
 		if err != nil {
@@ -57,10 +57,19 @@ func (s Stack) serviceScripts(name string, logger Identity) map[string][]byte {
 		"run":    fmt.Appendf(nil, "#!/bin/sh\nexec 2>&1 9>&-\nexec setpriv --pdeathsig KILL '%s/start' %s\n", common, name),
 		"finish": fmt.Appendf(nil, "#!/bin/sh\nexec 2>&1 9>&-\nexec '%s/finish' %s \"$@\"\n", common, name),
 		// The logger ends when the service and its runsv, which hold the other end of its pipe, are gone.
-		"log/run": fmt.Appendf(nil, "#!/bin/sh\nexec 9>>'%s/log/lock' || exit\nflock 9 || exit\numask 077\ncd '%s' || exit\nexec setpriv %s svlogd .\n",
-			s.service(name), s.Log(name), strings.Join(privileges(logger), " ")),
+		"log/run": fmt.Appendf(nil, "#!/bin/sh\nexec 9>>'%s/log/lock' || exit\nflock 9 || exit\nexec setpriv %s perl '%s/logger' '%s' %d %d\n",
+			s.service(name), strings.Join(privileges(logger), " "), common, s.Log(name), logBytes, logFiles),
 	}
 }
+
+// loggerScript is the logger's path in the stack's folder.
+const loggerScript = "supervisor/logger"
+
+// A service's log has at most so many files, beside the current one, of so many bytes.
+const (
+	logBytes = 5_000_000
+	logFiles = 10
+)
 
 // privileges are the options by which setpriv gives up what a process does not need.
 func privileges(id Identity) []string {

@@ -70,7 +70,7 @@ func serveMaster(address string) error {
 		ended := make(chan error, 1)
 		go func() { ended <- worker.Wait() }()
 		select {
-		case <-ended: // Replaced, as nginx does.
+		case <-ended: //nolint:errcheck // Replaced, as nginx does.
 		case s := <-signals:
 			if err := errors.Join(worker.Process.Kill(), ignore(<-ended)); err != nil {
 				return err
@@ -94,7 +94,7 @@ func serveWorker() error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // A test server.
+	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, "%s master=%d uid=%d value=%s", answer, os.Getppid(), os.Getuid(), os.Getenv("VALUE"))
 	}))
 }
@@ -113,7 +113,7 @@ func newFixture(t *testing.T, services ...string) *fixture {
 	// Not t.TempDir: unix sockets need a short path, and other accounts must reach into it.
 	folder, err := os.MkdirTemp("/tmp", "rad-")
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(folder, 0o711)) //nolint:gosec // Other accounts pass through.
+	require.NoError(t, os.Chmod(folder, 0o711))
 	stack, err := supervisor.Open(filepath.Join(folder, "stack"))
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -136,9 +136,9 @@ func newFixture(t *testing.T, services ...string) *fixture {
 
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
-	content, err := os.ReadFile(from) //nolint:gosec // A test file.
+	content, err := os.ReadFile(from)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(to, content, 0o755)) //nolint:gosec // Other accounts run it.
+	require.NoError(t, os.WriteFile(to, content, 0o755))
 }
 
 func freeAddress(t *testing.T) string {
@@ -314,7 +314,7 @@ func TestKilledProcessesComeBackOnce(t *testing.T) {
 	for victim, parts := range map[string][]string{
 		"service":    {"master"},
 		"worker":     {"worker"},
-		"logger":     {"svlogd"},
+		"logger":     {"supervisor/logger"},
 		"runsv":      {"/usr/bin/runsv", "web"},
 		"loop":       {"/supervisor/loop", "web"},
 		"supervisor": {"runsvdir"},
@@ -440,13 +440,13 @@ func TestStrangerThatAnswersInItsPlace(t *testing.T) {
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close(); <-done })
+	t.Cleanup(func() { _ = server.Close(); assert.Error(t, <-done) })
 	digest := f.apply(spec)
 	assert.NotEqual(t, other, server.Addr)
 
 	// The service runs, yet another process has the port that it should have.
 	record := filepath.Join(f.stack.Directory(), "services", "web", "record.json")
-	raw, err := os.ReadFile(record) //nolint:gosec // A test file.
+	raw, err := os.ReadFile(record)
 	require.NoError(t, err)
 	replaced := strings.ReplaceAll(strings.ReplaceAll(string(raw), other, server.Addr), "@GENERATION@", "")
 	require.NoError(t, os.WriteFile(record, []byte(replaced), 0o600))
