@@ -86,6 +86,9 @@ export async function resume(email: string, password: string, cookies: string): 
 	return { email, password, user, api: client };
 }
 
+/** What the service is told of the device that a session is opened on. */
+const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 /**
  * Opens a session. The service limits how often one address may do that, and all tests come from this machine: each time
  * another of its loopback addresses (127.0.0.0/8) asks, as users come from addresses of their own.
@@ -100,7 +103,7 @@ async function open(path: string, body: { email: string; password: string; name?
 				url,
 				{
 					method: "POST",
-					headers: { "Content-Type": "application/json" },
+					headers: { "Content-Type": "application/json", "User-Agent": agent },
 					...(local && { family: 4, localAddress: `127.${a}.${b}.${Math.max(1, c as number)}` }),
 				},
 				(response) => {

@@ -12,7 +12,6 @@ export const strings = {
 	search: "Search",
 	refresh: "Refresh",
 	you: "you",
-	unknown: "unknown",
 	skip: "Skip to the content",
 
 	nav: {
@@ -362,6 +361,7 @@ export const strings = {
 		sessions: {
 			title: "Where you are signed in",
 			current: "This device",
+			unknown: "Unknown device",
 			seen: "Last seen",
 			since: "Since",
 			end: "Sign out",

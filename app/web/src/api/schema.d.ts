@@ -2000,7 +2000,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                "Content-Type"?: string;
                 /** @description A text of your own, such as a UUID: a repeated request with it gets the first answer and makes nothing. */
                 "Idempotency-Key"?: string;
             };

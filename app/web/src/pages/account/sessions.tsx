@@ -54,7 +54,7 @@ export function Sessions() {
 }
 
 function SessionItem({ session, onEnded }: { session: Session; onEnded: () => void }) {
-	const device = deviceOf(session.user_agent) ?? strings.unknown;
+	const device = deviceOf(session.user_agent) ?? text.unknown;
 	const end = useAction(async () => {
 		await take(service.DELETE("/api/v1/sessions/{session_id}", { params: { path: { session_id: session.id } } }));
 		toast({ tone: "good", text: text.ended, lasts: shortly });
