@@ -141,6 +141,20 @@ test("without a connection nothing typed is lost, and it is saved when the conne
 	await expect.poll(async () => (await person.api.get<PanelRecord>(path)).data).toEqual({ note: "typed off line" });
 });
 
+test("a service that was down is found again by itself", async ({ home, expected }) => {
+	expected.push(/ERR_CONNECTION_REFUSED/);
+	await home.goto("/panels");
+	await expect(home.getByRole("heading", { name: "Panels", level: 1 })).toBeVisible();
+	await expect(home.locator(".loading-rows")).toHaveCount(0);
+	await home.route("**/*", (route) => route.abort("connectionrefused"));
+	await home.getByRole("link", { name: "Account" }).click();
+	await expect(home.getByRole("alert")).toContainText("could not be reached", { timeout: 20_000 });
+	await expect(home.locator(".banner")).toBeVisible();
+	await home.unroute("**/*");
+	await expect(home.getByLabel("Name", { exact: true })).toBeVisible({ timeout: 20_000 });
+	await expect(home.locator(".banner")).toHaveCount(0);
+});
+
 test("an overloaded service is asked again when it says, and the create happens once", async ({
 	home,
 	person,

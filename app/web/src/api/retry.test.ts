@@ -111,6 +111,13 @@ describe("persist", () => {
 		expect(leaving.seen).toMatchObject({ sent: 1, asked: 1 });
 	});
 
+	test("says no more that it waits when what was waited for is not wanted any more", async () => {
+		const { seen, send, surroundings } = scene([answer(503)]);
+		surroundings.wait = () => Promise.reject(new Error("left the page"));
+		await expect(persist(send, repeatable, surroundings)).rejects.toThrow("left the page");
+		expect(seen.busy).toEqual([now + 1_000, null]);
+	});
+
 	test("an aborted request is neither repeated nor taken for a lost connection", async () => {
 		const aborter = new AbortController();
 		aborter.abort(new Error("left the page"));

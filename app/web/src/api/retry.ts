@@ -73,7 +73,12 @@ export async function persist<T extends Answer>(
 				return answer;
 			}
 			surroundings.busy(surroundings.now() + wait);
-			await surroundings.wait(wait, terms.signal);
+			try {
+				await surroundings.wait(wait, terms.signal);
+			} catch (error) {
+				surroundings.busy(null);
+				throw error;
+			}
 			continue;
 		}
 		surroundings.busy(null);

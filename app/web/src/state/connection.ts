@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 /** Whether the service cannot be reached: the browser says so, or requests got no answer. */
 export const offline = signal(!navigator.onLine);
@@ -13,6 +13,21 @@ addEventListener("offline", () => {
 	offline.value = true;
 });
 addEventListener("online", () => reached(true));
+
+/** While the service is out of reach and the network is not, its web server is asked so often; in milliseconds. */
+const pause = 4_000;
+
+effect(() => {
+	if (!offline.value) return;
+	const timer = setInterval(() => {
+		if (!navigator.onLine) return;
+		fetch("/", { method: "HEAD", cache: "no-store" }).then(
+			() => reached(true),
+			() => undefined,
+		);
+	}, pause);
+	return () => clearInterval(timer);
+});
 
 /** Notes whether a request got an answer, whatever it was. */
 export function reached(yes: boolean): void {
