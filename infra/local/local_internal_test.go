@@ -96,7 +96,7 @@ func TestPlanReachesTheServiceWhole(t *testing.T) {
 func TestDatabaseURLEscapesPasswords(t *testing.T) {
 	t.Parallel()
 	url := databaseURL("rad_app", "a/b+c=?@:", "/srv/stack/run", 6432)
-	assert.Equal(t, "postgres://rad_app:a%2Fb+c=%3F%40%3A@/radpanel?host=%2Fsrv%2Fstack%2Frun&port=6432&sslmode=disable", url)
+	assert.Equal(t, "postgres://rad_app:a%2Fb+c=%3F%40%3A@/radpanel?host=%2Fsrv%2Fstack%2Frun&port=6432&sslmode=disable", url.Reveal())
 }
 
 func TestRequirementsNamePackages(t *testing.T) {

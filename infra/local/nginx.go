@@ -2,21 +2,13 @@ package local
 
 import (
 	"fmt"
-	"net/netip"
 	"path/filepath"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/radpanel/radpanel/infra/local/supervisor"
 	"github.com/radpanel/radpanel/infra/machine"
 )
-
-// transferTimeout is how long an upload or a download may take: the service's own limit.
-const transferTimeout = 10 * time.Minute
-
-// requestTimeout is the service's own limit for any other request.
-const requestTimeout = 15 * time.Second
 
 // nginx is the web server that the browser meets.
 type nginx struct {
@@ -29,9 +21,9 @@ type nginx struct {
 
 // newNginxPort registers the web server's component with its port, which the panel must know: its address is what
 // browsers come from. The server itself starts last; see start.
-func newNginxPort(ctx *pulumi.Context, site site) (*nginx, error) {
+func newNginxPort(ctx *pulumi.Context, parent *Stack, site site) (*nginx, error) {
 	n := &nginx{}
-	if err := ctx.RegisterComponentResource("radpanel:local:Nginx", nginxService, n, pulumi.Parent(site.parent)); err != nil {
+	if err := ctx.RegisterComponentResource("radpanel:local:Nginx", nginxService, n, pulumi.Parent(parent)); err != nil {
 		return nil, fmt.Errorf("component %s: %w", nginxService, err)
 	}
 	made, err := register(ctx, "Port", "nginx-port", portInputs{Wanted: pulumi.Int(site.stack.Settings.HTTPPort)}, new(port), pulumi.Parent(n))
@@ -39,37 +31,22 @@ func newNginxPort(ctx *pulumi.Context, site site) (*nginx, error) {
 		return nil, err
 	}
 	n.port = made.Port
-	n.URL = pulumi.Sprintf("http://localhost:%d", n.port)
+	n.URL = n.port.ApplyT(panelURL).(pulumi.StringOutput) //nolint:forcetypeassert // By the function.
 	return n, nil
 }
 
 func (n *nginx) start(ctx *pulumi.Context, site site, panel *panel) error {
-	released, root, err := site.release(ctx, webFolder, filepath.Join(site.options.ReleaseFolder, webFolder), n)
+	released, root, err := newRelease(ctx, n, site, webFolder, filepath.Join(site.options.ReleaseFolder, webFolder))
 	if err != nil {
 		return err
 	}
-	// Where it writes: its pid, and what it buffers.
-	own := filepath.Join(site.folder.Folder(nginxService), runFolder)
+	//nolint:forcetypeassert // By the outputs that the function is applied to.
 	files := pulumi.All(n.port, panel.port).ApplyT(func(ports []any) (map[string]string, error) {
-		server := machine.Nginx{
-			Web:             site.stack.Plan.Blueprint.Web,
-			Host:            site.resources,
-			Folder:          own,
-			Root:            root,
-			Listen:          loopback(ports[0].(int)), //nolint:forcetypeassert // By the outputs above.
-			ServerNames:     []string{"localhost", "127.0.0.1"},
-			Upstreams:       []netip.AddrPort{loopback(ports[1].(int))}, //nolint:forcetypeassert // By the outputs above.
-			FileSizeLimit:   int64(site.stack.Settings.FileSizeLimit),
-			RequestTimeout:  requestTimeout,
-			TransferTimeout: transferTimeout,
-			AccessLog:       "/dev/stdout",
-			Generation:      "@GENERATION@",
-		}
-		return server.Files()
-	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
+		return site.nginx(root, ports[0].(int), ports[1].(int)).Files()
+	}).(pulumi.StringMapOutput)
 	command := []string{
-		program("nginx"), "-e", "stderr", "-p", own, "-c",
-		filepath.Join(site.folder.Conf(nginxService), machine.NginxFile),
+		program("nginx"), "-e", "stderr", "-p", site.runFolder(nginxService),
+		"-c", filepath.Join(site.folder.Conf(nginxService), machine.NginxFile),
 	}
 	_, err = register(ctx, "Service", nginxService, serviceInputs{
 		Directory:  pulumi.String(site.folder.Directory()),
@@ -80,7 +57,7 @@ func (n *nginx) start(ctx *pulumi.Context, site site, panel *panel) error {
 		Reloadable: pulumi.ToStringArray(machine.Nginx{}.Reloadable()),
 		Check:      stringArray(append(command, "-t", "-q")...),
 		Folders: pulumi.StringMap{
-			runFolder: pulumi.String("0700"), runFolder + "/" + machine.NginxTemporaryFolder: pulumi.String("0700"),
+			runFolder: pulumi.String("0700"), filepath.Join(runFolder, machine.NginxTemporaryFolder): pulumi.String("0700"),
 		},
 		// QUIT finishes requests that are being served.
 		StopSignal:  pulumi.String("QUIT"),

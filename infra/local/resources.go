@@ -145,4 +145,51 @@ func register[R pulumi.CustomResource](ctx *pulumi.Context, kind, name string, i
 	return resource, nil
 }
 
+// newHost makes the stack's folder and starts its supervisor.
+func newHost(ctx *pulumi.Context, parent *Stack, site site) (*host, error) {
+	return register(ctx, "Host", "host", hostInputs{
+		Directory: pulumi.String(site.folder.Directory()),
+		Services:  stringArray(postgresqlService, pgbouncerService, panelService, nginxService),
+	}, new(host), pulumi.Parent(parent))
+}
+
+const (
+	// passwordBytes makes passwords that nobody guesses: 192 bits.
+	passwordBytes = 24
+	// encryptionKeyBytes is what the service wants: an AES-256 key.
+	encryptionKeyBytes = 32
+)
+
+// newSecret makes a secret of a part.
+func newSecret(ctx *pulumi.Context, parent pulumi.Resource, site site, name string, bytes int) (pulumi.StringOutput, error) {
+	made, err := register(ctx, "Secret", name, secretInputs{
+		Directory: pulumi.String(site.folder.Directory()), Name: pulumi.String(name), Bytes: pulumi.Int(bytes),
+	}, new(secret), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{site.host}), pulumi.Protect(true),
+		pulumi.AdditionalSecretOutputs([]string{"value"}))
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	return made.Value, nil
+}
+
+// newRelease copies what was built into the stack's folder, and tells the folder of the copy, which follows from the
+// digest.
+func newRelease(ctx *pulumi.Context, parent pulumi.Resource, site site, kind, source string) (*release, string, error) {
+	digest, err := provider.Digest(source)
+	if err != nil {
+		return nil, "", fmt.Errorf("release of %s: %w", kind, err)
+	}
+	released, err := register(ctx, "Release", kind+"-release", releaseInputs{
+		Directory: pulumi.String(site.folder.Directory()), Kind: pulumi.String(kind), Source: pulumi.String(source), Digest: pulumi.String(digest),
+	}, new(release), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{site.host}))
+	return released, provider.ReleasePath(site.folder.Directory(), kind, digest), err
+}
+
+func registerOutputs(ctx *pulumi.Context, component pulumi.Resource, outputs pulumi.Map) error {
+	if err := ctx.RegisterResourceOutputs(component, outputs); err != nil {
+		return fmt.Errorf("outputs: %w", err)
+	}
+	return nil
+}
+
 func stringArray(texts ...string) pulumi.StringArray { return pulumi.ToStringArray(texts) }

@@ -3,16 +3,13 @@ package local
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/radpanel/radpanel/infra/local/supervisor"
-	"github.com/radpanel/radpanel/infra/machine"
 	"github.com/radpanel/radpanel/stacks"
 )
 
@@ -26,6 +23,12 @@ const (
 
 // engineFolder is beside the stacks' folders in the state folder.
 const engineFolder = "pulumi"
+
+// panelProgram and webFolder are what a release folder holds.
+const (
+	panelProgram = "radpanel"
+	webFolder    = "web"
+)
 
 // ReleaseFolderVariable names the environment variable that says what Options.ReleaseFolder is.
 const ReleaseFolderVariable = "RAD_RELEASE_FOLDER"
@@ -91,27 +94,30 @@ func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack,
 	if err != nil {
 		return nil, err //nolint:wrapcheck // It names the folder.
 	}
+	site, err := newSite(stack, folder, options)
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", stack.Name, err)
+	}
 	s := &Stack{stack: stack, directory: folder.Directory()}
 	if err := ctx.RegisterComponentResource("radpanel:local:Stack", stack.Name, s); err != nil {
 		return nil, fmt.Errorf("stack %s: %w", stack.Name, err)
 	}
-	site, err := newSite(ctx, s, folder, options)
+	if site.host, err = newHost(ctx, s, site); err != nil {
+		return nil, err
+	}
+	postgresql, err := newPostgreSQL(ctx, s, site)
 	if err != nil {
 		return nil, err
 	}
-	postgresql, err := newPostgreSQL(ctx, site)
+	pooler, err := newPgBouncer(ctx, s, site, postgresql)
 	if err != nil {
 		return nil, err
 	}
-	pooler, err := newPgBouncer(ctx, site, postgresql)
+	web, err := newNginxPort(ctx, s, site)
 	if err != nil {
 		return nil, err
 	}
-	web, err := newNginxPort(ctx, site)
-	if err != nil {
-		return nil, err
-	}
-	panel, err := newPanel(ctx, site, postgresql, pooler, web)
+	panel, err := newPanel(ctx, s, site, postgresql, web, pooler)
 	if err != nil {
 		return nil, err
 	}
@@ -176,61 +182,4 @@ func packages(missing []Requirement) string {
 		}
 	}
 	return strings.Join(names, " ") + " (apt-get install --no-install-recommends " + strings.Join(names, " ") + ")"
-}
-
-// site is where the parts of a stack are put: what they all need to know.
-type site struct {
-	stack   stacks.Stack
-	folder  supervisor.Stack
-	options Options
-	host    *host
-	// resources is what the blueprint's host has, or this machine if that has less.
-	resources machine.Resources
-	parent    *Stack
-}
-
-func newSite(ctx *pulumi.Context, parent *Stack, folder supervisor.Stack, options Options) (site, error) {
-	s := site{stack: parent.stack, folder: folder, options: options, parent: parent}
-	hostPlan, ok := s.stack.Plan.Blueprint.HostOf(stacks.PartDatabase)
-	if !ok {
-		return s, fmt.Errorf("stack %s: its blueprint has no host for the database", s.stack.Name)
-	}
-	available, err := thisMachine(options.StateFolder)
-	if err != nil {
-		return s, err
-	}
-	s.resources = machine.ResourcesOf(hostPlan).Within(available)
-	s.host, err = register(ctx, "Host", "host", hostInputs{
-		Directory: pulumi.String(folder.Directory()),
-		Services:  stringArray(postgresqlService, pgbouncerService, panelService, nginxService),
-	}, new(host), pulumi.Parent(parent))
-	return s, err
-}
-
-// secret makes a secret of a part.
-func (s site) secret(ctx *pulumi.Context, name string, bytes int, parent pulumi.Resource) (pulumi.StringOutput, error) {
-	made, err := register(ctx, "Secret", name, secretInputs{
-		Directory: pulumi.String(s.folder.Directory()), Name: pulumi.String(name), Bytes: pulumi.Int(bytes),
-	}, new(secret), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{s.host}), pulumi.Protect(true),
-		pulumi.AdditionalSecretOutputs([]string{"value"}))
-	if err != nil {
-		return pulumi.StringOutput{}, err
-	}
-	return made.Value, nil
-}
-
-// administrators are the system's users that look after the servers: the account that they run as, and who runs this.
-func (s site) administrators() ([]string, error) {
-	current, err := user.Current()
-	if err != nil {
-		return nil, fmt.Errorf("who runs this: %w", err)
-	}
-	if supervisor.Privileged() {
-		return []string{string(supervisor.Postgres), current.Username}, nil
-	}
-	return []string{current.Username}, nil
-}
-
-func loopback(port int) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)) //nolint:gosec // The provider gives ports.
 }

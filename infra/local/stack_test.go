@@ -551,7 +551,7 @@ func TestDataOfAnotherMajorIsRefused(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	f := newFixture(t)
-	t.Run("a full disk", func(t *testing.T) {
+	t.Run("a disk that is too small", func(t *testing.T) {
 		if os.Geteuid() != 0 {
 			t.Skip("needs root, to mount a small disk")
 		}
@@ -562,7 +562,7 @@ func TestRefusals(t *testing.T) {
 		}
 		defer func() { assert.NoError(t, syscall.Unmount(small, 0)) }()
 		_, err := f.engine.up(f.stack(), infra.Options{StateFolder: small, ReleaseFolder: f.options.ReleaseFolder})
-		require.ErrorContains(t, err, "at least 256 MiB are needed")
+		require.ErrorContains(t, err, `"64 MiB": expected at least 1 GiB`)
 		entries, err := os.ReadDir(small)
 		require.NoError(t, err)
 		assert.Empty(t, entries, "nothing half made")

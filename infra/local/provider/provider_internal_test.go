@@ -263,8 +263,7 @@ func TestInitdbOnAFullDiskLeavesNothing(t *testing.T) {
 	t.Parallel()
 	folder := shortFolder(t)
 	require.NoError(t, os.Chmod(folder, 0o711))
-	unmount := mountWithFewFiles(t, folder)
-	defer unmount()
+	defer mount(t, folder, "size=400m,nr_inodes=200,mode=711")()
 	// There is space, but no room for the thousand files of a cluster.
 	args := ClusterArgs{Directory: folder, Service: "postgresql", Superuser: "postgres"}
 	_, err := applyCluster(t.Context(), args, false, true)
@@ -273,6 +272,17 @@ func TestInitdbOnAFullDiskLeavesNothing(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(folder, "postgresql", "data*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
+}
+
+func TestHostRefusesAFullDisk(t *testing.T) {
+	t.Parallel()
+	folder := shortFolder(t)
+	defer mount(t, folder, "size=64m,mode=711")()
+	for _, dryRun := range []bool{true, false} {
+		_, err := applyHost(t.Context(), HostArgs{Directory: filepath.Join(folder, "stack")}, dryRun)
+		require.ErrorContains(t, err, "at least 256 MiB are needed")
+	}
+	assert.NoDirExists(t, filepath.Join(folder, "stack"), "nothing half made")
 }
 
 func TestDiskErrorOnlySpeaksOfFullDisks(t *testing.T) {
