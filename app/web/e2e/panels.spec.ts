@@ -44,6 +44,8 @@ test("panels are found by name, sorted, renamed, deleted and brought back", asyn
 	await home.getByRole("button", { name: `Actions for Gamma ${mark}` }).click();
 	await home.getByRole("menuitem", { name: "Delete" }).click();
 	await expect(names).toHaveText([`Alpha ${mark}`, `Zeta ${mark}`]);
+	// The list is ahead of the service: the offer to undo tells that the panel is deleted.
+	await expect(home.getByRole("button", { name: "Undo" })).toBeVisible();
 	await home.reload();
 	await home.getByText("Recently deleted").click();
 	await home.getByRole("button", { name: `Restore Gamma ${mark}` }).click();
