@@ -19,7 +19,7 @@ func Deploy(ctx *pulumi.Context, stack stacks.Stack, options Options) error {
 	case stacks.Local:
 		deployed, err := local.NewStack(ctx, stack, options)
 		if err != nil {
-			return err //nolint:wrapcheck // It names the part.
+			return err
 		}
 		deployed.Export(ctx)
 		return nil

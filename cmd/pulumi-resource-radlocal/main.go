@@ -20,7 +20,7 @@ func main() {
 func run(ctx context.Context) error {
 	served, err := provider.New()
 	if err != nil {
-		return err //nolint:wrapcheck // It names the provider.
+		return err
 	}
 	return served.Run(ctx, provider.Name, provider.Version)
 }

@@ -26,7 +26,7 @@ func thisMachine(folder string) (machine.Resources, error) {
 	}
 	disk, _, err := supervisor.DiskSpace(folder)
 	if err != nil {
-		return machine.Resources{}, err //nolint:wrapcheck // It names the folder.
+		return machine.Resources{}, err
 	}
 	return machine.Resources{CPU: runtime.NumCPU(), RAM: ram, Disk: stacks.Bytes(disk)}, nil
 }

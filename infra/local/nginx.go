@@ -31,7 +31,7 @@ func newNginxPort(ctx *pulumi.Context, parent *Stack, site site) (*nginx, error)
 		return nil, err
 	}
 	n.port = made.Port
-	n.URL = n.port.ApplyT(panelURL).(pulumi.StringOutput) //nolint:forcetypeassert // By the function.
+	n.URL = n.port.ApplyT(panelURL).(pulumi.StringOutput)
 	return n, nil
 }
 
@@ -40,7 +40,7 @@ func (n *nginx) start(ctx *pulumi.Context, site site, panel *panel) error {
 	if err != nil {
 		return err
 	}
-	//nolint:forcetypeassert // By the outputs that the function is applied to.
+
 	files := pulumi.All(n.port, panel.port).ApplyT(func(ports []any) (map[string]string, error) {
 		return site.nginx(root, ports[0].(int), ports[1].(int)).Files()
 	}).(pulumi.StringMapOutput)

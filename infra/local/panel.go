@@ -48,7 +48,7 @@ func newPanel(ctx *pulumi.Context, parent *Stack, site site, postgresql *postgre
 	files := web.URL.ApplyT(func(url string) (map[string]string, error) {
 		raw, err := json.MarshalIndent(facts{URL: url, Binary: binary}, "", "  ")
 		return map[string]string{planFile: plan, factsFile: string(raw) + "\n"}, err
-	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
+	}).(pulumi.StringMapOutput)
 	environment, secretEnvironment := p.environment(site, postgresql, web, key)
 	p.ready, err = register(ctx, "Service", panelService, serviceInputs{
 		Directory:         pulumi.String(site.folder.Directory()),
@@ -77,11 +77,9 @@ func newPanel(ctx *pulumi.Context, parent *Stack, site site, postgresql *postgre
 
 // environment gives the panel's variables: those that a preview may show, and those that it may not.
 func (p *panel) environment(site site, postgresql *postgreSQL, web *nginx, key pulumi.StringOutput) (public, secret pulumi.StringMapOutput) {
-	//nolint:forcetypeassert // By the outputs that the function is applied to.
 	public = pulumi.All(p.port, web.URL).ApplyT(func(values []any) map[string]string {
 		return variables(site.panel(values[0].(int), values[1].(string)))
 	}).(pulumi.StringMapOutput)
-	//nolint:forcetypeassert // By the outputs that the function is applied to.
 	secret = pulumi.All(p.port, web.URL, postgresql.applicationPassword, postgresql.ownerPassword, key).ApplyT(
 		func(values []any) (map[string]string, error) {
 			settings := site.panel(values[0].(int), values[1].(string))

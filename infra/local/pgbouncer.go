@@ -31,14 +31,14 @@ func newPgBouncer(ctx *pulumi.Context, parent *Stack, site site, postgresql *pos
 	server := site.pgBouncer("unknown", "unknown")
 	files, err := server.Files()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the field.
+		return nil, err
 	}
 	delete(files, machine.PgBouncerUsersFile)
 	users := pulumi.All(postgresql.applicationPassword, password).ApplyT(func(passwords []any) (map[string]string, error) {
-		text := func(i int) config.Secret { return config.Secret(passwords[i].(string)) } //nolint:forcetypeassert // Outputs of texts.
+		text := func(i int) config.Secret { return config.Secret(passwords[i].(string)) }
 		files, err := site.pgBouncer(text(0), text(1)).Files()
 		return map[string]string{machine.PgBouncerUsersFile: files[machine.PgBouncerUsersFile]}, err
-	}).(pulumi.StringMapOutput) //nolint:forcetypeassert // By the function above.
+	}).(pulumi.StringMapOutput)
 	socket := pulumi.String(site.socket(pgbouncerService, pgbouncerPort))
 	p.ready, err = register(ctx, "Service", pgbouncerService, serviceInputs{
 		Directory:   pulumi.String(site.folder.Directory()),

@@ -43,7 +43,7 @@ func newPostgreSQL(ctx *pulumi.Context, parent *Stack, site site) (*postgreSQL, 
 	}
 	statements, err := site.postgres().RoleStatements()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the field.
+		return nil, err
 	}
 	socket := pulumi.String(site.socket(postgresqlService, postgresqlPort))
 	p.ready, err = register(ctx, "Database", "database", databaseInputs{
@@ -64,7 +64,7 @@ func (p *postgreSQL) start(ctx *pulumi.Context, site site, data *cluster) (*serv
 	config := site.postgres()
 	files, err := config.Files()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the field.
+		return nil, err
 	}
 	command := pulumi.StringArray{
 		pulumi.Sprintf("%s/postgres", data.Binaries), pulumi.String("-D"), pulumi.String(config.DataFolder),

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,15 +21,10 @@ func Requirements() []Requirement {
 	needed := []Requirement{
 		{"postgres", "postgresql"}, {"initdb", "postgresql"}, {"pgbouncer", "pgbouncer"}, {"nginx", "nginx-light"},
 	}
-	for command, pkg := range supervisor.Tools() {
-		needed = append(needed, Requirement{command, pkg})
+	tools := supervisor.Tools()
+	for _, command := range slices.Sorted(maps.Keys(tools)) {
+		needed = append(needed, Requirement{command, tools[command]})
 	}
-	slices.SortFunc(needed[4:], func(a, b Requirement) int {
-		if a.Command < b.Command {
-			return -1
-		}
-		return 1
-	})
 	return slices.DeleteFunc(needed, func(r Requirement) bool {
 		if r.Package == "postgresql" {
 			found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + r.Command) // The pattern is valid.

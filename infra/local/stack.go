@@ -92,7 +92,7 @@ func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack,
 	}
 	folder, err := supervisor.Open(StackFolder(options.StateFolder, stack.Name))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the folder.
+		return nil, err
 	}
 	site, err := newSite(stack, folder, options)
 	if err != nil {

@@ -252,7 +252,7 @@ func TestServicesRunUnprivilegedAndKeepTheirSecrets(t *testing.T) {
 		info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid)))
 		require.NoError(t, err)
 		if os.Geteuid() == 0 {
-			assert.NotZero(t, info.Sys().(*syscall.Stat_t).Uid, "%s must not run as root", name) //nolint:forcetypeassert // Linux.
+			assert.NotZero(t, info.Sys().(*syscall.Stat_t).Uid, "%s must not run as root", name)
 		}
 	}
 	// No file that another account may read holds a secret, and no log does.

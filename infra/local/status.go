@@ -56,14 +56,14 @@ func (s Service) Uptime(now time.Time) time.Duration {
 func ReadStatus(ctx context.Context, directory string) (Status, error) {
 	stack, err := supervisor.Open(directory)
 	if err != nil {
-		return Status{}, err //nolint:wrapcheck // It names the folder.
+		return Status{}, err
 	}
 	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
 		return Status{Directory: directory}, nil
 	}
 	services, err := stack.Status(ctx)
 	if err != nil {
-		return Status{}, err //nolint:wrapcheck // It names the service.
+		return Status{}, err
 	}
 	facts, err := readFacts(directory)
 	if err != nil {
@@ -93,7 +93,7 @@ func readFacts(directory string) (facts, error) {
 	var f facts
 	stack, err := supervisor.Open(directory)
 	if err != nil {
-		return f, err //nolint:wrapcheck // It names the folder.
+		return f, err
 	}
 	path := stack.Conf(panelService) + "/" + factsFile
 	raw, err := os.ReadFile(path) //nolint:gosec // The path is the stack's own.

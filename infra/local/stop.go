@@ -18,9 +18,9 @@ import (
 func Stop(ctx context.Context, directory string, progress func(service string)) error {
 	stack, err := supervisor.Open(directory)
 	if err != nil {
-		return err //nolint:wrapcheck // It names the folder.
+		return err
 	}
-	return stack.Stop(ctx, progress) //nolint:wrapcheck // It names the service.
+	return stack.Stop(ctx, progress)
 }
 
 // ErrForeignFolder says that a folder is not a stack's.
@@ -52,7 +52,7 @@ func Purge(ctx context.Context, directory string, progress func(service string))
 func Command(ctx context.Context, directory string, arguments ...string) (*exec.Cmd, error) {
 	stack, err := supervisor.Open(directory)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the folder.
+		return nil, err
 	}
 	known, err := readFacts(directory)
 	if err != nil {
@@ -63,11 +63,11 @@ func Command(ctx context.Context, directory string, arguments ...string) (*exec.
 	}
 	id, err := stack.Identity(supervisor.Panel)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the account.
+		return nil, err
 	}
 	environment, err := stack.Environment(panelService)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the service.
+		return nil, err
 	}
 	command := exec.CommandContext(ctx, known.Binary, arguments...) //nolint:gosec // The stack's own program.
 	command.Dir = stack.Folder(panelService)

@@ -159,7 +159,7 @@ func checkOwner(folder string, id supervisor.Identity) error {
 	if err != nil {
 		return fmt.Errorf("data of PostgreSQL: %w", err)
 	}
-	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != id.UID { //nolint:forcetypeassert // So it is on Linux.
+	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != id.UID {
 		return fmt.Errorf("%s belongs to the user with id %d, but PostgreSQL would run as %d: run as the user who made the stack, "+
 			"or give the folder to that user with chown -R", folder, owner, id.UID)
 	}

@@ -132,11 +132,11 @@ func (args DatabaseArgs) reconcile(ctx context.Context) error {
 // reconcileRole makes a role with a password, or gives the one that is there this password if it has another.
 func reconcileRole(ctx context.Context, server *pgx.Conn, role Role) error {
 	if _, err := server.Exec(ctx, "CREATE ROLE "+quoted(role.Name)); err != nil && !hasCode(err, "42710") { // It exists.
-		return err //nolint:wrapcheck // The caller names the role.
+		return err
 	}
 	var present *string
 	if err := server.QueryRow(ctx, "SELECT rolpassword FROM pg_authid WHERE rolname = $1", role.Name).Scan(&present); err != nil {
-		return err //nolint:wrapcheck // The caller names the role.
+		return err
 	}
 	options := " LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 	if present == nil || !verifies(*present, role.Password) {
@@ -148,7 +148,7 @@ func reconcileRole(ctx context.Context, server *pgx.Conn, role Role) error {
 		options += " PASSWORD '" + made + "'"
 	}
 	_, err := server.Exec(ctx, "ALTER ROLE "+quoted(role.Name)+options)
-	return err //nolint:wrapcheck // The caller names the role.
+	return err
 }
 
 func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -141,7 +141,7 @@ func copyTree(ctx context.Context, from, to string) error {
 		target := filepath.Join(to, relative)
 		info, err := entry.Info()
 		if err != nil {
-			return err //nolint:wrapcheck // It names the file.
+			return err
 		}
 		switch {
 		case entry.IsDir():
@@ -163,16 +163,16 @@ func makePublic(folder string) error {
 func copyFile(from, to string, info fs.FileInfo) (err error) {
 	source, err := os.Open(from) //nolint:gosec // The program names it.
 	if err != nil {
-		return err //nolint:wrapcheck // It names the file.
+		return err
 	}
 	defer func() { _ = source.Close() }()
 	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // The path is the stack's own.
 	if err != nil {
-		return err //nolint:wrapcheck // It names the file.
+		return err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	if _, err := io.Copy(target, source); err != nil {
-		return err //nolint:wrapcheck // It names the file.
+		return err
 	}
 	mode := fs.FileMode(0o644)
 	if info.Mode()&0o100 != 0 {
@@ -219,15 +219,15 @@ func Digest(path string) (string, error) {
 		}
 		content, err := os.Open(file) //nolint:gosec // The program names it.
 		if err != nil {
-			return err //nolint:wrapcheck // It names the file.
+			return err
 		}
 		defer func() { _ = content.Close() }()
 		one := sha256.New()
 		if _, err := io.Copy(one, content); err != nil {
-			return err //nolint:wrapcheck // It names the file.
+			return err
 		}
 		_, err = fmt.Fprintf(all, "%q %x\n", relative, one.Sum(nil))
-		return err //nolint:wrapcheck // A hash never fails to write.
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("digest: %w", err)

@@ -57,7 +57,7 @@ func MakeFolder(path string, mode fs.FileMode, owner Identity) error {
 			return DiskError(path, err)
 		}
 	}
-	if present := info.Sys().(*syscall.Stat_t); Privileged() && (int(present.Uid) != owner.UID || int(present.Gid) != owner.GID) { //nolint:forcetypeassert // So it is on Linux.
+	if present := info.Sys().(*syscall.Stat_t); Privileged() && (int(present.Uid) != owner.UID || int(present.Gid) != owner.GID) {
 		return DiskError(path, os.Chown(path, owner.UID, owner.GID))
 	}
 	return nil
@@ -108,4 +108,4 @@ func DiskSpace(folder string) (size, free int64, err error) {
 }
 
 // ownerOf gives the user id that a file belongs to.
-func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) } //nolint:forcetypeassert // So it is on Linux.
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

@@ -165,7 +165,7 @@ func (s Stack) write(service string, g generation, id Identity) error {
 func readGeneration(folder, digest string) (generation, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return generation{}, err //nolint:wrapcheck // The caller tells the errors apart.
+		return generation{}, err
 	}
 	content := map[string]string{}
 	for _, entry := range entries {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +43,7 @@ func readLog(t *testing.T, folder string) (old []string, all string) {
 	require.NoError(t, err)
 	slices.Sort(old)
 	for _, file := range append(slices.Clone(old), filepath.Join(folder, "current")) {
-		text, err := os.ReadFile(file) //nolint:gosec // A test file.
+		text, err := os.ReadFile(file)
 		if err == nil {
 			all += string(text)
 		}
@@ -78,7 +77,7 @@ func TestLoggerKeepsSoManyFiles(t *testing.T) {
 		info, err := os.Stat(file)
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		text, err := os.ReadFile(file) //nolint:gosec // A test file.
+		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		assert.True(t, bytes.HasSuffix(text, []byte("\n")), "a line is never cut")
 	}
@@ -104,7 +103,7 @@ func TestLoggerNeverLetsTheWriterWait(t *testing.T) {
 		_, err := log.WriteString("space again\n")
 		require.NoError(c, err)
 		_, all := readLog(t, folder)
-		assert.Regexp(c, regexp.MustCompile(`\n\[[1-9]\d{5,} bytes of this log are lost: there was no space left on the disk\]\n`), all)
+		assert.Regexp(c, `\n\[[1-9]\d{5,} bytes of this log are lost: there was no space left on the disk\]\n`, all)
 		assert.Contains(c, all, "space again\n")
 	}, 20*time.Second, 20*time.Millisecond)
 }

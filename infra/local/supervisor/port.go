@@ -108,12 +108,12 @@ func hasSocket(pid int, sockets []listener) (bool, error) {
 	folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return false, err //nolint:wrapcheck // The caller tells the errors apart.
+		return false, err
 	}
 	for _, entry := range entries {
 		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
 		if errors.Is(err, fs.ErrPermission) {
-			return false, err //nolint:wrapcheck // The caller tells the errors apart.
+			return false, err
 		}
 		if slices.ContainsFunc(sockets, func(l listener) bool { return target == "socket:["+l.inode+"]" }) {
 			return true, nil

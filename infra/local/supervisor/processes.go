@@ -61,7 +61,7 @@ func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
 func hasOpen(folder, pattern string) (bool, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return false, err //nolint:wrapcheck // The caller tells the errors apart.
+		return false, err
 	}
 	prefix, suffix, wild := strings.Cut(pattern, "*")
 	for _, entry := range entries {

@@ -54,7 +54,7 @@ func serveMaster(address string) error {
 	if err != nil {
 		return err
 	}
-	port, err := listener.(*net.TCPListener).File() //nolint:forcetypeassert // It is one.
+	port, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}
