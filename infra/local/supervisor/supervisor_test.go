@@ -239,10 +239,15 @@ func (f *fixture) eventually(condition func(t *assert.CollectT)) {
 
 func (f *fixture) kill(pids ...int) {
 	f.Helper()
+	f.signal(syscall.SIGKILL, pids...)
+}
+
+func (f *fixture) signal(signal syscall.Signal, pids ...int) {
+	f.Helper()
 	require.NotEmpty(f, pids)
 	for _, pid := range pids {
 		// One may be gone by now: the death of another can take it along.
-		if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Kill(pid, signal); !errors.Is(err, syscall.ESRCH) {
 			require.NoError(f, err)
 		}
 	}
@@ -363,6 +368,8 @@ func TestEverythingKilledAtOnceStartsAgain(t *testing.T) {
 	f.apply(f.spec("web", "one", "hello"))
 	pids, err := f.stack.Processes(t.Context())
 	require.NoError(t, err)
+	// Held first, so that none can repair the death of another: as if the machine had lost its power.
+	f.signal(syscall.SIGSTOP, pids...)
 	f.kill(pids...)
 	f.eventually(func(c *assert.CollectT) { assert.False(c, f.stack.Running()) })
 	require.NoError(t, f.stack.Start(t.Context()))
