@@ -19,8 +19,5 @@ func (s *Service) OccupyHashing(wait time.Duration) (free func()) {
 	}
 }
 
-// HashingTurns is how many passwords are hashed at once, at most.
-func (s *Service) HashingTurns() int { return cap(s.hasher.turns) }
-
 // DB is the service's pool.
 func (s *Service) DB() *database.DB { return s.db }

@@ -46,7 +46,7 @@ type Service struct {
 
 // Uptime is how long the service has been running.
 func (s Service) Uptime(now time.Time) time.Duration {
-	if s.PID == 0 {
+	if s.PID == 0 || s.Since.IsZero() {
 		return 0
 	}
 	return now.Sub(s.Since)

@@ -77,11 +77,6 @@ func StatusOf(err error) int {
 // Option changes a request before it is sent.
 type Option func(*http.Request)
 
-// IfMatch makes an update conditional on the version that the caller has seen.
-func IfMatch(version int64) Option {
-	return func(r *http.Request) { r.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(version, 10))) }
-}
-
 // IdempotencyKey makes a repeated create harmless.
 func IdempotencyKey(key string) Option {
 	return func(r *http.Request) { r.Header.Set("Idempotency-Key", key) }

@@ -60,13 +60,6 @@ func (c *Client) SignUp(ctx context.Context, email, password string) (User, erro
 	return answer.User, err
 }
 
-// SignIn keeps a new session of an account.
-func (c *Client) SignIn(ctx context.Context, email, password string) (User, error) {
-	var answer struct{ User User }
-	err := c.Do(ctx, http.MethodPost, "/sessions", map[string]string{"email": email, "password": password}, &answer)
-	return answer.User, err
-}
-
 // CreatePanel makes a panel.
 func (c *Client) CreatePanel(ctx context.Context, name string, options ...Option) (Panel, error) {
 	var panel Panel

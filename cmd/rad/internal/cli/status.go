@@ -119,10 +119,8 @@ func describe(stack string, read local.Status, now time.Time) Status {
 	for _, service := range read.Services {
 		shown := ServiceStatus{
 			Name: service.Name, State: string(service.State), PID: service.PID,
-			Restarts: service.Restarts, LastExit: service.LastExit, Address: service.Address, Problem: service.Problem,
-		}
-		if service.PID > 0 && !service.Since.IsZero() {
-			shown.Uptime = progress.Duration(now.Sub(service.Since))
+			Uptime: progress.Duration(service.Uptime(now)), Restarts: service.Restarts, LastExit: service.LastExit,
+			Address: service.Address, Problem: service.Problem,
 		}
 		if service.Restarts > 0 && !service.LastRestart.IsZero() {
 			shown.LastRestart = &service.LastRestart
