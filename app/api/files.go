@@ -94,11 +94,7 @@ type uploadFileInput struct {
 }
 
 func (a *API) uploadFile(ctx context.Context, in *uploadFileInput) (*created[File], error) {
-	if _, err := a.Panels.Get(ctx, owner(ctx), in.PanelID); err != nil {
-		return nil, err
-	}
-	id := uuid.Must(uuid.NewV7())
-	upload, err := a.receive(ctx, id, in.Raw)
+	id, upload, err := a.receive(ctx, in.PanelID, in.Raw)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"github.com/radpanel/radpanel/app/job"
 	"github.com/radpanel/radpanel/app/panel"
@@ -39,11 +38,7 @@ func (a *API) importRecords(ctx context.Context, in *importInput) (*created[Job]
 	if mediaType, _, err := mime.ParseMediaType(in.request.Header.Get("Content-Type")); err != nil || !mayBeCSV(mediaType) {
 		return nil, problem(http.StatusUnsupportedMediaType, "Send the file as the body, with Content-Type: text/csv.")
 	}
-	if _, err := a.Panels.Get(ctx, owner(ctx), in.PanelID); err != nil {
-		return nil, err
-	}
-	id := uuid.Must(uuid.NewV7())
-	upload, err := a.receive(ctx, id, in.Raw)
+	id, upload, err := a.receive(ctx, in.PanelID, in.Raw)
 	if err != nil {
 		return nil, err
 	}

@@ -20,15 +20,20 @@ const (
 	removalTimeout = 5 * time.Second
 )
 
-// receive stores the body of a request under an id, within the limit of uploads.
-func (a *API) receive(ctx context.Context, id uuid.UUID, in Raw) (file.Upload, error) {
+// receive stores the body of a request to a panel that is the user's own, under a new id, within the limit of uploads.
+func (a *API) receive(ctx context.Context, panelID uuid.UUID, in Raw) (id uuid.UUID, upload file.Upload, err error) {
+	if _, err := a.Panels.Get(ctx, owner(ctx), panelID); err != nil {
+		return uuid.Nil, file.Upload{}, err
+	}
 	limit := a.Config.FileSizeLimit
 	if in.request.ContentLength > limit { // Said at once, not after the bytes.
-		return file.Upload{}, &http.MaxBytesError{Limit: limit}
+		return uuid.Nil, file.Upload{}, &http.MaxBytesError{Limit: limit}
 	}
 	body := http.MaxBytesReader(in.writer, in.request.Body, limit)
+	id = uuid.Must(uuid.NewV7())
 	key := file.NewKey(uint8(identity(ctx).Bucket), id) //nolint:gosec // 0-255.
-	return file.Receive(ctx, a.Files, key, body, limit)
+	upload, err = file.Receive(ctx, a.Files, key, body, limit)
+	return id, upload, err
 }
 
 // keepUpload commits the row that owns an upload. If no row came to own it the bytes are removed. Where that is not
