@@ -91,8 +91,11 @@ func (s Stack) ownsPort(ctx context.Context, service, address string) error {
 	if err != nil {
 		return err
 	}
+	isSocket := func(_, target string) bool {
+		return slices.ContainsFunc(found, func(l listener) bool { return target == "socket:["+l.inode+"]" })
+	}
 	for _, pid := range pids {
-		owns, err := hasSocket(pid, found)
+		owns, err := hasOpen(filepath.Join("/proc", strconv.Itoa(pid), "fd"), isSocket)
 		if errors.Is(err, fs.ErrPermission) {
 			return sameUser(pid, found, address) // As close as one can look without the capability SYS_PTRACE.
 		}
@@ -100,26 +103,7 @@ func (s Stack) ownsPort(ctx context.Context, service, address string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("port %s is taken by %s, which answers in its place", address, portOwner(address))
-}
-
-// hasSocket tells whether a process has one of the sockets. One that ended meanwhile has none.
-func hasSocket(pid int, sockets []listener) (bool, error) {
-	folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return false, err
-	}
-	for _, entry := range entries {
-		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
-		if errors.Is(err, fs.ErrPermission) {
-			return false, err
-		}
-		if slices.ContainsFunc(sockets, func(l listener) bool { return target == "socket:["+l.inode+"]" }) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return strangerError(address)
 }
 
 func sameUser(pid int, found []listener, address string) error {
@@ -130,6 +114,10 @@ func sameUser(pid int, found []listener, address string) error {
 	if slices.ContainsFunc(found, func(l listener) bool { return l.uid == ownerOf(info) }) {
 		return nil
 	}
+	return strangerError(address)
+}
+
+func strangerError(address string) error {
 	return fmt.Errorf("port %s is taken by %s, which answers in its place", address, portOwner(address))
 }
 

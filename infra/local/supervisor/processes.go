@@ -24,6 +24,7 @@ func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
 		return nil, fmt.Errorf("processes of %s: %w", s.directory, err)
 	}
 	pattern := s.path(locks)
+	isLock := writes(pattern)
 	var pids []int
 	denied := map[int]bool{}
 	for _, folder := range folders {
@@ -31,7 +32,7 @@ func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		switch holds, err := hasOpen(folder, pattern); {
+		switch holds, err := hasOpen(folder, isLock); {
 		case errors.Is(err, fs.ErrPermission):
 			if info, err := os.Stat(filepath.Dir(folder)); err == nil {
 				denied[ownerOf(info)] = true
@@ -56,29 +57,37 @@ func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
 	return slices.Compact(pids), nil
 }
 
-// hasOpen tells whether a process has a file open for writing whose path matches. A process that ended meanwhile, or a
-// zombie, has none.
-func hasOpen(folder, pattern string) (bool, error) {
+// hasOpen tells whether a process has a file open for which matches holds. It is asked about each by its link in the
+// process's folder fd in /proc, and by what that link names. A process that ended meanwhile, or a zombie, has none.
+func hasOpen(folder string, matches func(link, target string) bool) (bool, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return false, err
 	}
-	prefix, suffix, wild := strings.Cut(pattern, "*")
 	for _, entry := range entries {
 		link := filepath.Join(folder, entry.Name())
 		target, err := os.Readlink(link)
 		if errors.Is(err, fs.ErrPermission) {
 			return false, err
 		}
-		if err != nil || (target != pattern && (!wild || !strings.HasPrefix(target, prefix) || !strings.HasSuffix(target, suffix))) {
-			continue
-		}
-		// The link's own mode tells how the file was opened.
-		if info, err := os.Lstat(link); err == nil && info.Mode().Perm()&0o200 != 0 {
+		if err == nil && matches(link, target) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// writes gives what holds for the files that are open for writing and whose path has the pattern.
+func writes(pattern string) func(link, target string) bool {
+	prefix, suffix, wild := strings.Cut(pattern, "*")
+	return func(link, target string) bool {
+		if target != pattern && (!wild || !strings.HasPrefix(target, prefix) || !strings.HasSuffix(target, suffix)) {
+			return false
+		}
+		// The link's own mode tells how the file was opened.
+		info, err := os.Lstat(link)
+		return err == nil && info.Mode().Perm()&0o200 != 0
+	}
 }
 
 // holdersSeenBy is holders as another account sees it.
