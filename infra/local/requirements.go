@@ -1,11 +1,13 @@
 package local
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/radpanel/radpanel/infra/local/supervisor"
 )
@@ -32,6 +34,23 @@ func Requirements() []Requirement {
 		}
 		return program(r.Command) != ""
 	})
+}
+
+// CheckRequirements tells by its error all programs that this machine lacks, and how to get them.
+func CheckRequirements() error {
+	missing := Requirements()
+	if len(missing) == 0 {
+		return nil
+	}
+	var commands, packages []string
+	for _, requirement := range missing {
+		commands = append(commands, requirement.Command)
+		if !slices.Contains(packages, requirement.Package) {
+			packages = append(packages, requirement.Package)
+		}
+	}
+	return fmt.Errorf("this machine lacks %s: run `make build` in the checkout, or `apt-get install --no-install-recommends %s`",
+		strings.Join(commands, ", "), strings.Join(packages, " "))
 }
 
 // program finds a program, also where servers are that are not on everybody's PATH.

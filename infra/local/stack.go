@@ -80,8 +80,8 @@ func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack,
 	if err := checkBuildable(stack); err != nil {
 		return nil, err
 	}
-	if missing := Requirements(); len(missing) > 0 {
-		return nil, fmt.Errorf("this machine lacks programs that the stack runs: install the Debian packages %s", packages(missing))
+	if err := CheckRequirements(); err != nil {
+		return nil, err
 	}
 	options, err := options.complete(ctx)
 	if err != nil {
@@ -172,14 +172,4 @@ func checkBuildable(stack stacks.Stack) error {
 			"Run the mvp tier, such as stack local-mvp", stack.Name, stack.Plan.Title, strings.Join(lacking, ", "))
 	}
 	return nil
-}
-
-func packages(missing []Requirement) string {
-	var names []string
-	for _, m := range missing {
-		if !strings.Contains(" "+strings.Join(names, " ")+" ", " "+m.Package+" ") {
-			names = append(names, m.Package)
-		}
-	}
-	return strings.Join(names, " ") + " (apt-get install --no-install-recommends " + strings.Join(names, " ") + ")"
 }
