@@ -407,7 +407,10 @@ func TestMetrics(t *testing.T) {
 	var values map[string]float64
 	require.Eventually(t, func() bool {
 		values = gather(t, registry)
-		return values["radpanel_job_attempts_total test succeeded"] == 1
+		// The queue is measured beside the first job, not before it.
+		_, counted := values["radpanel_jobs of a newer version queued"]
+		_, timed := values["radpanel_jobs_oldest_seconds of a newer version"]
+		return counted && timed && values["radpanel_job_attempts_total test succeeded"] == 1
 	}, deadline, tick)
 	assert.InDelta(t, 1, values["radpanel_jobs of a newer version queued"], 0)
 	assert.InDelta(t, 3600, values["radpanel_jobs_oldest_seconds of a newer version"], 60)
