@@ -50,12 +50,15 @@ func (w *Worker) run(ctx context.Context, job dbgen.Job) {
 
 // handle calls the job's handler; a panic is an error like others.
 func (w *Worker) handle(ctx context.Context, job dbgen.Job) (outcome Outcome, err error) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			err = fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
-		}
-	}()
+	defer asError(&err)
 	return w.handlers[job.Kind](ctx, &Run{Job: job, worker: w})
+}
+
+// asError is deferred: it turns a panic into an error.
+func asError(err *error) {
+	if recovered := recover(); recovered != nil {
+		*err = fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
+	}
 }
 
 // complete writes the effect and the completion of a job in one transaction. ErrLeaseLost means that nothing was
@@ -96,11 +99,7 @@ func (w *Worker) completed(ctx context.Context, job dbgen.Job) (bool, error) {
 }
 
 func (w *Worker) commit(ctx context.Context, tx *database.Tx, job dbgen.Job, outcome Outcome, result []byte) (err error) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			err = fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
-		}
-	}()
+	defer asError(&err)
 	if outcome.Commit != nil {
 		if err := outcome.Commit(ctx, tx); err != nil {
 			return err
