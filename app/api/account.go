@@ -99,7 +99,7 @@ type accountOutput struct {
 type getAccountInput struct{ IfNoneMatch }
 
 func (a *API) getAccount(ctx context.Context, in *getAccountInput) (*accountOutput, error) {
-	user := identity(ctx).Account
+	user := identity(ctx).User
 	if in.matches(user.Version) {
 		return nil, notModified(user.Version)
 	}
@@ -127,7 +127,7 @@ func (a *API) updateAccount(ctx context.Context, in *updateAccountInput) (*accou
 	if err != nil {
 		return nil, err
 	}
-	user, err := a.Accounts.Rename(ctx, identity(ctx).Account, in.Body.Name, version)
+	user, err := a.Accounts.Rename(ctx, identity(ctx).User, in.Body.Name, version)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ type cookieOutput struct {
 
 func (a *API) changePassword(ctx context.Context, in *changePasswordInput) (*cookieOutput, error) {
 	who := identity(ctx)
-	token, err := a.Accounts.ChangePassword(ctx, who.Account, who.Session, in.Body.CurrentPassword, in.Body.NewPassword)
+	token, err := a.Accounts.ChangePassword(ctx, who.User, who.Session, in.Body.CurrentPassword, in.Body.NewPassword)
 	if err != nil {
 		return nil, relocate(err, account.ErrWeakPassword, "body.new_password")
 	}
@@ -162,7 +162,7 @@ type passwordInput struct {
 }
 
 func (a *API) deleteAccount(ctx context.Context, in *passwordInput) (*cookieOutput, error) {
-	if err := a.Accounts.Delete(ctx, identity(ctx).Account, in.Body.CurrentPassword); err != nil {
+	if err := a.Accounts.Delete(ctx, identity(ctx).User, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
 	return &cookieOutput{SetCookie: clearSessionCookie()}, nil

@@ -49,7 +49,7 @@ func (a *API) exportAccount(ctx context.Context, in *exportAccountInput) (*creat
 
 // enqueue answers a request with the job that does it.
 func (a *API) enqueue(ctx context.Context, c creation, wanted job.New) (*created[Job], error) {
-	wanted.UserID = identity(ctx).UserID
+	wanted.UserID = identity(ctx).User.ID
 	out, err := create(ctx, a, c, func(tx *database.Tx) (*created[Job], error) {
 		queued, err := job.Enqueue(ctx, tx, wanted)
 		if err != nil {

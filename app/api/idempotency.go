@@ -87,14 +87,14 @@ func (c creation) hash() ([]byte, error) {
 // replay returns the stored answer, or nil when this is the first request with the key.
 func replay[T any](ctx context.Context, tx *database.Tx, c creation, hash []byte) (*created[T], error) {
 	who := identity(ctx)
-	free, err := tx.TryLockIdempotencyKey(ctx, who.UserID.String()+" "+c.Key)
+	free, err := tx.TryLockIdempotencyKey(ctx, who.User.ID.String()+" "+c.Key)
 	if err != nil {
 		return nil, err
 	}
 	if !free {
 		return nil, problem(http.StatusConflict, "The first request with this Idempotency-Key is still running. Try again in a moment.")
 	}
-	stored, err := tx.FindIdempotencyKey(ctx, dbgen.FindIdempotencyKeyParams{Bucket: who.Bucket, UserID: who.UserID, Key: c.Key})
+	stored, err := tx.FindIdempotencyKey(ctx, dbgen.FindIdempotencyKeyParams{Bucket: who.User.Bucket, UserID: who.User.ID, Key: c.Key})
 	if errors.Is(err, database.ErrNotFound) {
 		return nil, nil // Nil means: nothing stored.
 	}
@@ -134,7 +134,7 @@ func store[T any](ctx context.Context, tx *database.Tx, c creation, hash []byte,
 	}
 	who := identity(ctx)
 	return tx.CreateIdempotencyKey(ctx, dbgen.CreateIdempotencyKeyParams{
-		Bucket: who.Bucket, UserID: who.UserID, Key: c.Key, RequestHash: hash,
+		Bucket: who.User.Bucket, UserID: who.User.ID, Key: c.Key, RequestHash: hash,
 		Status: int32(status), Headers: headers, Body: body,
 	})
 }

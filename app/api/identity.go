@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/google/uuid"
 
 	"github.com/radpanel/radpanel/app/account"
 	"github.com/radpanel/radpanel/app/telemetry"
@@ -19,14 +18,10 @@ const (
 	sessionScheme = "session"
 )
 
-// Identity says who asks. UserID and Bucket belong into the WHERE of every statement about a user's rows.
+// Identity says who asks. The user's id and bucket belong into the WHERE of every statement about a user's rows.
 type Identity struct {
-	UserID    uuid.UUID
-	Bucket    int16
-	Role      account.Role
-	SessionID uuid.UUID
-	// Account is the user as read with the session, at the start of this request.
-	Account account.User
+	// User is as read with the session, at the start of this request.
+	User account.User
 	// Session is the session that was used.
 	Session account.Session
 }
@@ -52,13 +47,11 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	telemetry.RequestOf(ctx.Context()).UserID = user.ID.String()
-	next(huma.WithValue(ctx, identityKey{}, Identity{
-		UserID: user.ID, Bucket: user.Bucket, Role: user.Role, SessionID: session.ID, Account: user, Session: session,
-	}))
+	next(huma.WithValue(ctx, identityKey{}, Identity{User: user, Session: session}))
 }
 
 func (a *API) requireAdmin(ctx huma.Context, next func(huma.Context)) {
-	if identity(ctx.Context()).Role != account.RoleAdmin {
+	if identity(ctx.Context()).User.Role != account.RoleAdmin {
 		a.refuse(ctx, problem(http.StatusForbidden, "Only administrators may do this."))
 		return
 	}

@@ -88,7 +88,7 @@ func (a *API) listJobs(ctx context.Context, in *listJobsInput) (*listOutput[Job]
 		return nil, err
 	}
 	rows, err := a.DB.ListJobs(ctx, dbgen.ListJobsParams{
-		Bucket: who.Bucket, UserID: who.UserID, Before: before, RowLimit: int32(in.Limit + 1), //nolint:gosec // At most 201.
+		Bucket: who.User.Bucket, UserID: who.User.ID, Before: before, RowLimit: int32(in.Limit + 1), //nolint:gosec // At most 201.
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ type jobOutput struct{ Body Job }
 
 func (a *API) findJob(ctx context.Context, id uuid.UUID) (dbgen.Job, error) {
 	who := identity(ctx)
-	return a.DB.GetJob(ctx, dbgen.GetJobParams{Bucket: who.Bucket, ID: id, UserID: who.UserID})
+	return a.DB.GetJob(ctx, dbgen.GetJobParams{Bucket: who.User.Bucket, ID: id, UserID: who.User.ID})
 }
 
 func (a *API) getJob(ctx context.Context, in *jobInput) (*jobOutput, error) {

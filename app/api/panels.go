@@ -63,7 +63,7 @@ func panelOf(p dbgen.Panel) Panel {
 // owner is who asks, as package panel knows them.
 func owner(ctx context.Context) panel.Owner {
 	who := identity(ctx)
-	return panel.Owner{UserID: who.UserID, Bucket: who.Bucket}
+	return panel.Owner{UserID: who.User.ID, Bucket: who.User.Bucket}
 }
 
 type listPanelsInput struct {

@@ -105,16 +105,16 @@ type getSessionOutput struct{ Body SignedIn }
 
 func (a *API) getSession(ctx context.Context, _ *struct{}) (*getSessionOutput, error) {
 	who := identity(ctx)
-	totp, err := a.Accounts.HasTOTP(ctx, who.Account)
+	totp, err := a.Accounts.HasTOTP(ctx, who.User)
 	if err != nil {
 		return nil, err
 	}
-	return &getSessionOutput{Body: SignedIn{User: userOf(who.Account, totp), Session: sessionOf(who.Session, true)}}, nil
+	return &getSessionOutput{Body: SignedIn{User: userOf(who.User, totp), Session: sessionOf(who.Session, true)}}, nil
 }
 
 func (a *API) signOut(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
 	who := identity(ctx)
-	if err := a.Accounts.SignOut(ctx, who.Account, who.SessionID); err != nil {
+	if err := a.Accounts.SignOut(ctx, who.User, who.Session.ID); err != nil {
 		return nil, err
 	}
 	return &cookieOutput{SetCookie: clearSessionCookie()}, nil
@@ -143,12 +143,12 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsInput) (*listOut
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := a.Accounts.Sessions(ctx, who.Account, before, in.Limit+1)
+	sessions, err := a.Accounts.Sessions(ctx, who.User, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	return pageOf(a, "sessions", in.Limit, sessions,
-		func(s account.Session) Session { return sessionOf(s, s.ID == who.SessionID) },
+		func(s account.Session) Session { return sessionOf(s, s.ID == who.Session.ID) },
 		func(s account.Session) newestFirst { return newestFirst{s.ID} })
 }
 
@@ -157,11 +157,11 @@ type sessionInput struct {
 }
 
 func (a *API) deleteSession(ctx context.Context, in *sessionInput) (*struct{}, error) {
-	return nil, a.Accounts.SignOut(ctx, identity(ctx).Account, in.SessionID)
+	return nil, a.Accounts.SignOut(ctx, identity(ctx).User, in.SessionID)
 }
 
 func (a *API) deleteSessions(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
-	if err := a.Accounts.SignOutEverywhere(ctx, identity(ctx).Account); err != nil {
+	if err := a.Accounts.SignOutEverywhere(ctx, identity(ctx).User); err != nil {
 		return nil, err
 	}
 	return &cookieOutput{SetCookie: clearSessionCookie()}, nil

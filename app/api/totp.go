@@ -37,7 +37,7 @@ type TOTPSetup struct {
 type totpSetupOutput struct{ Body TOTPSetup }
 
 func (a *API) setUpTOTP(ctx context.Context, in *passwordInput) (*totpSetupOutput, error) {
-	setup, err := a.Accounts.SetUpTOTP(ctx, identity(ctx).Account, in.Body.CurrentPassword)
+	setup, err := a.Accounts.SetUpTOTP(ctx, identity(ctx).User, in.Body.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ type RecoveryCodes struct {
 type recoveryCodesOutput struct{ Body RecoveryCodes }
 
 func (a *API) confirmTOTP(ctx context.Context, in *confirmTOTPInput) (*recoveryCodesOutput, error) {
-	codes, err := a.Accounts.ConfirmTOTP(ctx, identity(ctx).Account, in.Body.Code)
+	codes, err := a.Accounts.ConfirmTOTP(ctx, identity(ctx).User, in.Body.Code)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +66,11 @@ func (a *API) confirmTOTP(ctx context.Context, in *confirmTOTPInput) (*recoveryC
 }
 
 func (a *API) removeTOTP(ctx context.Context, in *passwordInput) (*struct{}, error) {
-	return nil, a.Accounts.RemoveTOTP(ctx, identity(ctx).Account, in.Body.CurrentPassword)
+	return nil, a.Accounts.RemoveTOTP(ctx, identity(ctx).User, in.Body.CurrentPassword)
 }
 
 func (a *API) renewRecoveryCodes(ctx context.Context, in *passwordInput) (*recoveryCodesOutput, error) {
-	codes, err := a.Accounts.RenewRecoveryCodes(ctx, identity(ctx).Account, in.Body.CurrentPassword)
+	codes, err := a.Accounts.RenewRecoveryCodes(ctx, identity(ctx).User, in.Body.CurrentPassword)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (a *API) receive(ctx context.Context, panelID uuid.UUID, in Raw) (id uuid.U
 	}
 	body := http.MaxBytesReader(in.writer, in.request.Body, limit)
 	id = uuid.Must(uuid.NewV7())
-	key := file.NewKey(uint8(identity(ctx).Bucket), id) //nolint:gosec // 0-255.
+	key := file.NewKey(uint8(identity(ctx).User.Bucket), id) //nolint:gosec // 0-255.
 	upload, err = file.Receive(ctx, a.Files, key, body, limit)
 	return id, upload, err
 }
