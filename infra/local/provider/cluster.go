@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,11 +128,7 @@ func binariesByMajor() map[int]string {
 
 // chooseBinaries gives the programs for a data folder: of its own version, or the newest for a new one.
 func chooseBinaries(present int, folder string, installed map[int]string) (int, string, error) {
-	var majors []int
-	for major := range installed {
-		majors = append(majors, major)
-	}
-	slices.Sort(majors)
+	majors := slices.Sorted(maps.Keys(installed))
 	switch {
 	case len(majors) == 0:
 		return 0, "", errors.New("PostgreSQL is not installed: it comes with the Debian package postgresql (apt-get install postgresql)")
@@ -171,13 +168,8 @@ const initializeTimeout = 2 * time.Minute
 
 // initialize makes the cluster aside and then puts it in place: a data folder is whole or not there.
 func initialize(ctx context.Context, stack supervisor.Stack, state ClusterState, id supervisor.Identity) error {
-	_, free, err := supervisor.DiskSpace(state.Directory)
-	if err != nil {
+	if err := checkSpace(state.Directory); err != nil {
 		return err
-	}
-	if free < leastSpace {
-		return fmt.Errorf("the disk of %s has %d MiB left, a new database needs at least %d MiB: free some space there, or choose "+
-			"another state folder", state.Directory, free>>20, leastSpace>>20)
 	}
 	if err := supervisor.MakeFolder(stack.Folder(state.Service), 0o711, supervisor.Caller()); err != nil {
 		return err

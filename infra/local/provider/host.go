@@ -31,6 +31,16 @@ type HostState struct {
 // log 16 MB and soon more, and a full disk stops everything.
 const leastSpace = 256 << 20
 
+// checkSpace tells by its error if the disk of a stack's folder has less than leastSpace left.
+func checkSpace(directory string) error {
+	_, free, err := supervisor.DiskSpace(directory)
+	if err == nil && free < leastSpace {
+		err = fmt.Errorf("the disk of %s has %d MiB left, at least %d MiB are needed: free some space there, or choose "+
+			"another state folder", directory, free>>20, leastSpace>>20)
+	}
+	return err
+}
+
 // Create makes the folder and starts the supervisor. What is there already is adopted.
 func (Host) Create(ctx context.Context, request infer.CreateRequest[HostArgs]) (infer.CreateResponse[HostState], error) {
 	state, err := applyHost(ctx, request.Inputs, request.DryRun)
@@ -49,13 +59,10 @@ func applyHost(ctx context.Context, args HostArgs, dryRun bool) (HostState, erro
 	if err != nil {
 		return state, err
 	}
-	_, free, err := supervisor.DiskSpace(args.Directory)
-	if err != nil {
-		return state, err
-	}
-	if free < leastSpace && !stack.Running() {
-		return state, fmt.Errorf("the disk of %s has %d MiB left, at least %d MiB are needed: free some space there, or choose "+
-			"another state folder", args.Directory, free>>20, leastSpace>>20)
+	if !stack.Running() {
+		if err := checkSpace(args.Directory); err != nil {
+			return state, err
+		}
 	}
 	if dryRun {
 		return state, nil
