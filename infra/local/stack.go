@@ -21,8 +21,8 @@ const (
 	nginxService      = "nginx"
 )
 
-// engineFolder is beside the stacks' folders in the state folder.
-const engineFolder = "pulumi"
+// EngineFolder is beside the stacks' folders in the state folder: the state of Pulumi's engine.
+const EngineFolder = "pulumi"
 
 // panelProgram and webFolder are what a release folder holds.
 const (
@@ -55,13 +55,22 @@ func (o Options) complete(ctx *pulumi.Context) (Options, error) {
 	if o.ReleaseFolder == "" {
 		o.ReleaseFolder = filepath.Join(ctx.RootDirectory(), "bin")
 	}
-	for _, name := range []string{panelProgram, webFolder} {
-		if _, statErr := os.Stat(filepath.Join(o.ReleaseFolder, name)); statErr != nil { //nolint:gosec // The operator names the folder.
-			err = errors.Join(err, fmt.Errorf("release: %w: build it with `make build`, or set %s to the folder that holds %s and %s",
-				statErr, ReleaseFolderVariable, panelProgram, webFolder))
-		}
+	for _, name := range MissingFromRelease(o.ReleaseFolder) {
+		err = errors.Join(err, fmt.Errorf("release: %s is missing: build it with `make build`, or set %s to the folder that holds %s and %s",
+			filepath.Join(o.ReleaseFolder, name), ReleaseFolderVariable, panelProgram, webFolder))
 	}
 	return o, err
+}
+
+// MissingFromRelease says what a folder lacks to be a release.
+func MissingFromRelease(folder string) []string {
+	var missing []string
+	for _, name := range []string{panelProgram, filepath.Join(webFolder, "index.html")} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.IsDir() { //nolint:gosec // The operator names the folder.
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // Stack is a tier on this machine, whole.
@@ -87,7 +96,7 @@ func NewStack(ctx *pulumi.Context, stack stacks.Stack, options Options) (*Stack,
 	if err != nil {
 		return nil, err
 	}
-	if stack.Name == engineFolder {
+	if stack.Name == EngineFolder {
 		return nil, fmt.Errorf("stack %s: in the state folder, this name belongs to the state of Pulumi's engine: choose another", stack.Name)
 	}
 	folder, err := supervisor.Open(StackFolder(options.StateFolder, stack.Name))

@@ -59,7 +59,7 @@ func (a *App) selectStack(arguments []string) (selection, error) {
 	}
 	return selection{
 		name: name, project: project, stateFolder: state, folder: local.StackFolder(state, name),
-		home: engine.Home{Folder: filepath.Join(state, "pulumi"), Project: stacks.Namespace},
+		home: engine.Home{Folder: filepath.Join(state, local.EngineFolder), Project: stacks.Namespace},
 	}, nil
 }
 
@@ -156,13 +156,13 @@ func isProject(folder string) bool {
 func (a *App) findRelease(selected selection) (string, error) {
 	folder, asked := a.flags.release, "--release "
 	if folder == "" {
-		folder, asked = a.Getenv("RAD_RELEASE_FOLDER"), "RAD_RELEASE_FOLDER="
+		folder, asked = a.Getenv(local.ReleaseFolderVariable), local.ReleaseFolderVariable+"="
 	}
 	if folder != "" {
 		if !filepath.IsAbs(folder) {
 			folder = filepath.Join(a.Folder, folder)
 		}
-		if missing := missingOf(folder); len(missing) > 0 {
+		if missing := local.MissingFromRelease(folder); len(missing) > 0 {
 			return "", &missingError{problem: fmt.Sprintf("%s%s holds no release: %s missing", asked, folder, strings.Join(missing, " and "))}
 		}
 		return folder, nil
@@ -172,22 +172,11 @@ func (a *App) findRelease(selected selection) (string, error) {
 		candidates = append(candidates, filepath.Join(selected.project, "bin"))
 	}
 	for _, candidate := range candidates {
-		if len(missingOf(candidate)) == 0 {
+		if len(local.MissingFromRelease(candidate)) == 0 {
 			return candidate, nil
 		}
 	}
 	last := candidates[len(candidates)-1]
 	return "", &missingError{problem: fmt.Sprintf("no release to deploy: %s missing in %s: run `make build` in the checkout, or name its folder by --release",
-		strings.Join(missingOf(last), " and "), last)}
-}
-
-// missingOf says what a folder lacks to be a release.
-func missingOf(folder string) []string {
-	var missing []string
-	for _, name := range []string{"radpanel", filepath.Join("web", "index.html")} {
-		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.IsDir() {
-			missing = append(missing, name)
-		}
-	}
-	return missing
+		strings.Join(local.MissingFromRelease(last), " and "), last)}
 }
