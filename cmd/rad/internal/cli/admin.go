@@ -107,23 +107,16 @@ func (a *App) ask(ctx context.Context, file *os.File, prompt string) (string, er
 		return "", fmt.Errorf("ask for the password: %w", err)
 	}
 	_, _ = fmt.Fprint(a.Stderr, prompt)
-	type read struct {
-		text []byte
-		err  error
-	}
-	result := make(chan read, 1)
-	go func() {
+	text, err := interruptible(ctx, func() ([]byte, error) {
 		text, err := term.ReadPassword(int(file.Fd()))
-		result <- read{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", errors.Join(context.Cause(ctx), term.Restore(int(file.Fd()), state))
-	case got := <-result:
-		_, _ = fmt.Fprintln(a.Stderr)
-		if got.err != nil {
-			return "", fmt.Errorf("read the password: %w", got.err)
+		if err != nil {
+			return nil, fmt.Errorf("read the password: %w", err)
 		}
-		return string(got.text), nil
+		return text, nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return "", errors.Join(err, term.Restore(int(file.Fd()), state))
 	}
+	_, _ = fmt.Fprintln(a.Stderr)
+	return string(text), err
 }

@@ -142,23 +142,34 @@ func (a *App) confirmPurge(ctx context.Context, selected selection) error {
 
 // readLine reads a line of the operator's, who may also interrupt.
 func (a *App) readLine(ctx context.Context) (string, error) {
-	type read struct {
-		line string
-		err  error
-	}
-	result := make(chan read, 1)
-	go func() {
+	return interruptible(ctx, func() (string, error) {
 		line, err := bufio.NewReader(a.Stdin).ReadString('\n')
-		result <- read{strings.TrimSpace(line), err}
+		line = strings.TrimSpace(line)
+		if err != nil && line == "" {
+			return "", fmt.Errorf("read the answer: %w", err)
+		}
+		return line, nil
+	})
+}
+
+// interruptible gives what read reads, or the context's cause if that ends first: a read from a terminal does not end
+// by itself.
+func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	result := make(chan outcome, 1)
+	go func() {
+		value, err := read()
+		result <- outcome{value, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	case got := <-result:
-		if got.err != nil && got.line == "" {
-			return "", fmt.Errorf("read the answer: %w", got.err)
-		}
-		return got.line, nil
+		return got.value, got.err
 	}
 }
 
