@@ -172,8 +172,7 @@ func (a *archive) writeRecordsCSV(name string, panel dbgen.Panel) error {
 	if err != nil {
 		return err
 	}
-	panel.Columns = columns
-	return writeCSV(a.ctx, a.tx, out, panel, func(int64) {})
+	return writeCSV(a.ctx, a.tx, out, panel, columns, func(int64) {})
 }
 
 // writeRecordsJSON writes one array, one record a line.

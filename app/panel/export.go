@@ -36,7 +36,11 @@ func (t *Transfers) exportPanel(ctx context.Context, run *job.Run) (job.Outcome,
 			if err != nil {
 				return err
 			}
-			return writeCSV(ctx, tx, out, panel, func(done int64) { run.Report(ctx, done, panel.RecordCount) })
+			columns, err := exportColumns(ctx, tx, panel)
+			if err != nil {
+				return err
+			}
+			return writeCSV(ctx, tx, out, panel, columns, func(done int64) { run.Report(ctx, done, panel.RecordCount) })
 		})
 	})
 	if err != nil {
@@ -58,18 +62,14 @@ func (t *Transfers) stored(run *job.Run, result job.Result) job.Outcome {
 }
 
 // writeCSV writes all records of a panel and calls progress with the number of those written.
-func writeCSV(ctx context.Context, tx *database.Tx, out io.Writer, panel dbgen.Panel, progress func(done int64)) error {
-	columns, err := exportColumns(ctx, tx, panel)
-	if err != nil {
-		return err
-	}
+func writeCSV(ctx context.Context, tx *database.Tx, out io.Writer, panel dbgen.Panel, columns []string, progress func(done int64)) error {
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	csv := newCSVWriter(buffered, columns)
 	if err := csv.writeHeader(); err != nil {
 		return err
 	}
 	var done int64
-	err = eachRecord(ctx, tx, panel, func(record dbgen.Record) error {
+	err := eachRecord(ctx, tx, panel, func(record dbgen.Record) error {
 		done++
 		if done%pageSize == 0 {
 			progress(done)
