@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { service, take } from "../api/client.ts";
 import { RequestError } from "../api/problem.ts";
-import { useAction } from "../state/action.ts";
+import { submits, useAction } from "../state/action.ts";
 import { signedIn } from "../state/session.ts";
 import { explain, strings } from "../strings.ts";
 import { Button } from "../ui/button.tsx";
@@ -56,14 +56,7 @@ export function SignInForm({ email: known, onSignedIn }: SignInFormProps) {
 	};
 
 	return (
-		<form
-			ref={form}
-			class="form"
-			onSubmit={(event) => {
-				event.preventDefault();
-				void submit.run();
-			}}
-		>
+		<form ref={form} class="form" onSubmit={submits(submit.run)}>
 			{step === "password" ? (
 				<>
 					<TextField

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import { service, take } from "../api/client.ts";
-import { useAction } from "../state/action.ts";
+import { submits, useAction } from "../state/action.ts";
 import { useDraft } from "../state/drafts.ts";
 import { signedIn } from "../state/session.ts";
 import { strings } from "../strings.ts";
@@ -29,13 +29,7 @@ export default function SignUp() {
 	const inField = error?.field("email") ?? error?.field("password") ?? error?.field("name");
 	return (
 		<Door title={text.title} lead={text.lead}>
-			<form
-				class="form"
-				onSubmit={(event) => {
-					event.preventDefault();
-					void submit.run();
-				}}
-			>
+			<form class="form" onSubmit={submits(submit.run)}>
 				<TextField
 					label={strings.signIn.email}
 					type="email"

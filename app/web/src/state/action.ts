@@ -35,3 +35,11 @@ export function useAction<A extends unknown[]>(work: (...input: A) => Promise<vo
 		},
 	};
 }
+
+/** What a form does when it is sent: work, in place of the browser's own request. */
+export function submits(work: () => unknown): (event: Event) => void {
+	return (event) => {
+		event.preventDefault();
+		void work();
+	};
+}

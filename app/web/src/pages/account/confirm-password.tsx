@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { strings } from "../../strings.ts";
 import { Button } from "../../ui/button.tsx";
 import { DialogFoot } from "../../ui/dialog.tsx";
@@ -27,14 +27,7 @@ export function ConfirmPassword({ label, danger = false, children, work, onClose
 	}, []);
 	const wrong = confirm.error?.field("current_password") && strings.account.password.wrong;
 	return (
-		<form
-			ref={form}
-			class="form"
-			onSubmit={(event) => {
-				event.preventDefault();
-				void confirm.run();
-			}}
-		>
+		<form ref={form} class="form" onSubmit={submits(confirm.run)}>
 			{children}
 			<PasswordField label={strings.password.current} required error={wrong} value={password} onValue={setPassword} />
 			<FormError error={wrong ? undefined : confirm.error} />

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { service, take } from "../../api/client.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
 import { Button } from "../../ui/button.tsx";
@@ -25,13 +25,7 @@ export function PasswordSection({ email }: { email: string }) {
 	const weak = error?.field("new_password");
 	return (
 		<Section title={text.title} lead={text.lead}>
-			<form
-				class="form"
-				onSubmit={(event) => {
-					event.preventDefault();
-					void change.run();
-				}}
-			>
+			<form class="form" onSubmit={submits(change.run)}>
 				{/* For password managers: whose password this is. */}
 				<input
 					class="visually-hidden"

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { ifMatch, service, take } from "../../api/client.ts";
 import { RequestError } from "../../api/problem.ts";
 import type { User } from "../../api/types.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { user } from "../../state/session.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
@@ -23,13 +23,7 @@ export function Profile({ account, onChanged }: { account: User; onChanged: (acc
 	});
 	return (
 		<Section title={text.title}>
-			<form
-				class="form"
-				onSubmit={(event) => {
-					event.preventDefault();
-					void save.run();
-				}}
-			>
+			<form class="form" onSubmit={submits(save.run)}>
 				<TextField
 					label={text.email}
 					type="email"

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { service, take } from "../../api/client.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
 import { Button } from "../../ui/button.tsx";
@@ -118,14 +118,7 @@ function Scan({ secret, otpauth_uri: address, onClose, onConfirmed }: ScanProps)
 	});
 	const wrong = confirm.error?.fault === "invalid" ? text.codeWrong : undefined;
 	return (
-		<form
-			ref={form}
-			class="form"
-			onSubmit={(event) => {
-				event.preventDefault();
-				void confirm.run();
-			}}
-		>
+		<form ref={form} class="form" onSubmit={submits(confirm.run)}>
 			<p>{text.scan}</p>
 			<QRCode content={address} />
 			<p class="hint">

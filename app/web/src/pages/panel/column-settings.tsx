@@ -2,7 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import { ifMatch, service, take } from "../../api/client.ts";
 import { RequestError } from "../../api/problem.ts";
 import type { Panel, PanelRecord } from "../../api/types.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
 import { Button, IconButton } from "../../ui/button.tsx";
@@ -101,13 +101,7 @@ export function ColumnSettings({ panel, records, onClose, onSaved }: ColumnSetti
 						</div>
 					</div>
 				)}
-				<form
-					class="add-row"
-					onSubmit={(event) => {
-						event.preventDefault();
-						add(name.trim());
-					}}
-				>
+				<form class="add-row" onSubmit={submits(() => add(name.trim()))}>
 					<TextField
 						label={text.name}
 						maxLength={100}

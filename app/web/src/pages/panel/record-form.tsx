@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { CreateKeys } from "../../api/idempotency.ts";
 import type { RequestError } from "../../api/problem.ts";
 import type { Panel, PanelRecord } from "../../api/types.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { useDraft } from "../../state/drafts.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
@@ -78,14 +78,7 @@ export function RecordForm({ panel, record, edits, onClose, onAdded, onDeleted }
 
 	return (
 		<Dialog title={record ? text.openTitle : text.addTitle} size="middle" onClose={close}>
-			<form
-				ref={form}
-				class="form"
-				onSubmit={(event) => {
-					event.preventDefault();
-					void save.run(false);
-				}}
-			>
+			<form ref={form} class="form" onSubmit={submits(() => save.run(false))}>
 				{restored && (
 					<p class="hint">
 						{text.draft}{" "}

@@ -3,7 +3,7 @@ import { ifMatch, service, take } from "../../api/client.ts";
 import { CreateKeys } from "../../api/idempotency.ts";
 import { RequestError } from "../../api/problem.ts";
 import type { Panel } from "../../api/types.ts";
-import { useAction } from "../../state/action.ts";
+import { submits, useAction } from "../../state/action.ts";
 import { useDraft } from "../../state/drafts.ts";
 import { shortly, toast } from "../../state/toasts.ts";
 import { strings } from "../../strings.ts";
@@ -80,14 +80,7 @@ export function PanelForm({ panel, onClose, onSaved }: PanelFormProps) {
 				onClose();
 			}}
 		>
-			<form
-				ref={form}
-				class="form"
-				onSubmit={(event) => {
-					event.preventDefault();
-					void save.run();
-				}}
-			>
+			<form ref={form} class="form" onSubmit={submits(save.run)}>
 				<TextField
 					label={text.name}
 					name="name"
