@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() {
 		// A measurement that is interrupted takes its stack with it too.
-		if purgeErr := subject.purge(context.WithoutCancel(ctx)); err == nil {
+		if purgeErr := subject.Purge(context.WithoutCancel(ctx)); err == nil {
 			err = purgeErr
 		}
 	}()

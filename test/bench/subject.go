@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,44 +12,32 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/radpanel/radpanel/test/radstack"
 )
 
 // subject is the stack that is measured, in a state folder of its own.
 type subject struct {
-	name  string
-	state string
-	url   string
+	*radstack.Stack
+
+	url string
 	// socket is the database's.
 	socket string
 }
 
 // bringUp starts a stack from bin/, where `make build` leaves it.
 func bringUp(ctx context.Context, name string) (*subject, error) {
-	state, err := os.MkdirTemp("/tmp", "rad-bench-")
+	stack, err := radstack.New(filepath.Join("bin", "rad"), name)
 	if err != nil {
 		return nil, err
 	}
-	// The services run as users of their own and must reach their folders in it.
-	if err := os.Chmod(state, 0o711); err != nil {
-		return nil, err
+	s := &subject{Stack: stack}
+	if _, err := s.Rad(ctx, "up", name); err != nil {
+		return nil, fmt.Errorf("%w (its state folder is kept: %s)", err, s.State)
 	}
-	s := &subject{name: name, state: state}
-	if _, err := s.rad(ctx, "up", name); err != nil {
-		return nil, fmt.Errorf("%w (its state folder is kept: %s)", err, state)
-	}
-	out, err := s.rad(ctx, "status", name, "--json")
+	status, err := s.Status(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var status struct {
-		URL      string `json:"url"`
-		Services []struct {
-			Name    string `json:"name"`
-			Address string `json:"address"`
-		} `json:"services"`
-	}
-	if err := json.Unmarshal(out, &status); err != nil {
-		return nil, fmt.Errorf("rad status --json printed %q: %w", out, err)
 	}
 	s.url = status.URL
 	for _, service := range status.Services {
@@ -59,27 +46,6 @@ func bringUp(ctx context.Context, name string) (*subject, error) {
 		}
 	}
 	return s, nil
-}
-
-func (s *subject) purge(ctx context.Context) error {
-	if _, err := s.rad(ctx, "down", s.name, "--purge", "--yes"); err != nil {
-		return err
-	}
-	return os.RemoveAll(s.state)
-}
-
-func (s *subject) rad(ctx context.Context, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join("bin", "rad"), append(args, "--state", s.state)...)
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = 20 * time.Second
-	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("rad %s: %w\n%s%s", strings.Join(args, " "), err, stdout.Bytes(), stderr.Bytes())
-	}
-	return stdout.Bytes(), nil
 }
 
 // prepareReads copies the records under consecutive numbers, so that pgbench can draw one by chance.
@@ -99,7 +65,7 @@ func (s *subject) pointReads(ctx context.Context, duration time.Duration) (perSe
 	if err != nil {
 		return 0, err
 	}
-	script := filepath.Join(s.state, "point-read.sql")
+	script := filepath.Join(s.State, "point-read.sql")
 	if err := os.WriteFile(script, []byte(pointRead), 0o644); err != nil {
 		return 0, err
 	}

@@ -52,10 +52,10 @@ func TestAPanelIsUsedStoppedAndFoundAgain(t *testing.T) {
 		}
 	})
 
-	out, err := s.rad(t.Context(), "down", "mvp")
+	out, err := s.Rad(t.Context(), "down", "mvp")
 	require.NoError(t, err, out)
 	require.Empty(t, s.processes(), "down left processes")
-	out, err = s.rad(t.Context(), "status", "mvp")
+	out, err = s.Rad(t.Context(), "status", "mvp")
 	require.Error(t, err, "a stack that is down is not healthy: %s", out)
 
 	before := s.url
@@ -82,7 +82,7 @@ func TestUpAgainChangesNothing(t *testing.T) {
 	t.Logf("up with no change: %v", time.Since(started).Round(10*time.Millisecond))
 	require.Equal(t, before, s.status().Services, "something was restarted: %s", out)
 
-	out, err := s.rad(t.Context(), "preview", "mvp", "--expect-no-changes")
+	out, err := s.Rad(t.Context(), "preview", "mvp", "--expect-no-changes")
 	require.NoError(t, err, out)
 }
 

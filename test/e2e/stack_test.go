@@ -3,9 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -15,46 +13,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/test/panelclient"
+	"github.com/radpanel/radpanel/test/radstack"
 )
-
-// upTimeout bounds one command of rad, on a machine that may be busy with other tests.
-const upTimeout = 5 * time.Minute
 
 // stack is a panel of a test's own, in a state folder of its own.
 type stack struct {
-	t     *testing.T
-	state string
-	url   string
-}
+	*radstack.Stack
 
-// status is what `rad status --json` says.
-type status struct {
-	URL      string    `json:"url"`
-	Services []service `json:"services"`
-}
-
-type service struct {
-	Name     string `json:"name"`
-	State    string `json:"state"`
-	PID      int    `json:"pid"`
-	Restarts int    `json:"restarts"`
+	t   *testing.T
+	url string
 }
 
 // newStack prepares a stack that is not up yet. When the test ends it is purged, and nothing of it may be left.
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	state, err := os.MkdirTemp("/tmp", "rad-e2e-")
+	made, err := radstack.New(built.rad, "mvp", "RAD_RELEASE_FOLDER="+built.folder)
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(state, 0o711))
-	s := &stack{t: t, state: state}
+	s := &stack{Stack: made, t: t}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(s.lastLogLines())
 		}
-		out, err := s.rad(context.Background(), "down", "mvp", "--purge", "--yes")
-		require.NoError(t, err, out)
+		require.NoError(t, s.Purge(context.Background()))
 		require.Empty(t, s.processes(), "processes left after a purge")
-		require.NoError(t, os.RemoveAll(state))
 	})
 	return s
 }
@@ -62,42 +43,20 @@ func newStack(t *testing.T) *stack {
 // up brings the stack up and returns what rad said.
 func (s *stack) up(args ...string) string {
 	s.t.Helper()
-	out, err := s.rad(s.t.Context(), append([]string{"up", "mvp"}, args...)...)
+	out, err := s.Rad(s.t.Context(), append([]string{"up", "mvp"}, args...)...)
 	require.NoError(s.t, err, out)
 	s.url = s.status().URL
 	return out
 }
 
-// rad runs the command as a user would, in this stack's state folder.
-func (s *stack) rad(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	command := s.command(ctx, args...)
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
-
-func (s *stack) command(ctx context.Context, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, built.rad, args...)
-	command.Env = append(os.Environ(), "RAD_STATE_FOLDER="+s.state, "RAD_RELEASE_FOLDER="+built.folder, "NO_COLOR=1")
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = 20 * time.Second
-	return command
-}
-
-func (s *stack) status() status {
+func (s *stack) status() radstack.Status {
 	s.t.Helper()
-	command := s.command(s.t.Context(), "status", "mvp", "--json")
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	// The exit code tells health; what matters here is what it prints.
-	_ = command.Run()
-	var answer status
-	require.NoError(s.t, json.Unmarshal(stdout.Bytes(), &answer), "%s%s", stdout.String(), stderr.String())
-	return answer
+	status, err := s.Status(s.t.Context())
+	require.NoError(s.t, err)
+	return status
 }
 
-func (s *stack) service(name string) service {
+func (s *stack) service(name string) radstack.Service {
 	s.t.Helper()
 	for _, candidate := range s.status().Services {
 		if candidate.Name == name {
@@ -105,7 +64,7 @@ func (s *stack) service(name string) service {
 		}
 	}
 	require.Failf(s.t, "no such service", "%q is not among %v", name, s.status().Services)
-	return service{}
+	return radstack.Service{}
 }
 
 // awaitHealthy waits until every service runs and the panel answers through Nginx.
@@ -154,7 +113,7 @@ func (s *stack) processes() []string {
 	for _, folder := range folders {
 		environment, _ := os.ReadFile(filepath.Join(folder, "environ"))
 		commandLine, _ := os.ReadFile(filepath.Join(folder, "cmdline"))
-		if len(commandLine) > 0 && bytes.Contains(append(environment, commandLine...), []byte(s.state+"/")) {
+		if len(commandLine) > 0 && bytes.Contains(append(environment, commandLine...), []byte(s.State+"/")) {
 			found = append(found, filepath.Base(folder)+" "+strings.ReplaceAll(string(commandLine), "\x00", " "))
 		}
 	}
@@ -162,8 +121,8 @@ func (s *stack) processes() []string {
 }
 
 func (s *stack) lastLogLines() string {
-	logs, _ := filepath.Glob(filepath.Join(s.state, "local-mvp", "*", "*", "current"))
-	more, _ := filepath.Glob(filepath.Join(s.state, "local-mvp", "*", "current"))
+	logs, _ := filepath.Glob(filepath.Join(s.State, "local-mvp", "*", "*", "current"))
+	more, _ := filepath.Glob(filepath.Join(s.State, "local-mvp", "*", "current"))
 	var text strings.Builder
 	for _, log := range append(logs, more...) {
 		content, _ := os.ReadFile(log)
