@@ -122,6 +122,8 @@ func (l *loader) loadSettings() {
 	if valid[keySessionIdleTimeout] && valid[keySessionAbsoluteTimeout] && s.SessionIdleTimeout >= s.SessionAbsoluteTimeout {
 		l.failTimeouts(s)
 	}
+	l.failAlerting()
+	l.failTracing()
 }
 
 // failTimeouts blames the timeout that the configuration sets, or the idle one if it sets both.

@@ -14,7 +14,12 @@ const hostLabel = `[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?`
 
 var (
 	fullHostName = regexp.MustCompile(`^(` + hostLabel + `\.)+` + hostLabel + `$`)
-	regionCode   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[1-9]$`)
+	hostedZoneID = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+	imageID      = regexp.MustCompile(`^ami-[0-9a-f]{8}([0-9a-f]{9})?$`)
+	imageName    = regexp.MustCompile(`^debian-[0-9]+-arm64-[0-9]{8}-[0-9]+$`)
+	// tagValue is what AWS allows everywhere, see "Tag naming limits and requirements" of its general reference.
+	tagValue   = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,256}$`)
+	regionCode = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[1-9]$`)
 )
 
 // The names of the keys, without their namespace.
@@ -28,7 +33,24 @@ const (
 	keyHTTPPort               = "httpPort"
 	keyDomain                 = "domain"
 	keyRegion                 = "region"
+	keyNetwork                = "network"
 	keySizing                 = "sizing"
+	keyHostedZone             = "hostedZone"
+	keyAMI                    = "ami"
+	keyCostCentre             = "costCentre"
+	keyAcknowledgeCost        = "acknowledgeCost"
+	keyDownloadKey            = "downloadKey"
+	keyLeaveFiles             = "leaveFiles"
+	keyPromoteFrom            = "promoteFrom"
+	keyPromoteTo              = "promoteTo"
+	keyAlertWebhook           = "alertWebhook"
+	keyAlertEmail             = "alertEmail"
+	keyAlertEmailFrom         = "alertEmailFrom"
+	keyAlertEmailServer       = "alertEmailServer"
+	keyAlertEmailUser         = "alertEmailUser"
+	keyAlertEmailPasswordFile = "alertEmailPasswordFile"
+	keyAlertRehearsal         = "alertRehearsal"
+	keyTraceEndpoint          = "traceEndpoint"
 )
 
 // Key documents one key of a stack's configuration.
@@ -64,7 +86,7 @@ type settingKey struct {
 
 func keys() []settingKey {
 	everywhere := Targets()
-	return []settingKey{
+	all := []settingKey{
 		{Key: Key{
 			Name: keyTier, Type: "tier", Allowed: oneOf(Tiers()), Targets: everywhere,
 			Description: "The tier of the plan that the stack runs. Follows from the stack's name where that has the " +
@@ -156,6 +178,17 @@ func keys() []settingKey {
 		},
 		{
 			Key: Key{
+				Name: keyNetwork, Type: "network", Targets: []Target{AWS}, Allowed: "a private network of 65,536 addresses, such as 10.40.0.0/16",
+				Description: "The stack's private network. Two stacks between which a panel is promoted need different ones. Without the key, " +
+					"the stack's name decides. It is chosen once: a stack keeps the network that it has.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.Network, err = parseNetwork(raw)
+				return err
+			},
+		},
+		{
+			Key: Key{
 				Name: keySizing, Type: "word", Default: string(SizingHardware), Targets: []Target{AWS},
 				Allowed: oneOf(sizings()),
 				Description: "What wins where AWS cannot give both the plan's hardware and the plan's budget: `hardware` " +
@@ -166,8 +199,108 @@ func keys() []settingKey {
 				return checkOneOf(s.Sizing, sizings())
 			},
 		},
+		{
+			Key: Key{
+				Name: keyHostedZone, Type: "id", Targets: []Target{AWS},
+				Allowed: "the id of a Route 53 hosted zone, such as Z0123456789ABCDEFGHIJ",
+				Description: "The zone of rad-panel:domain, in which the stack then makes its records itself. Without it, the name is " +
+					"pointed at the stack's address by hand; a tier with a CDN cannot do without it.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.HostedZone = raw
+				return checkPattern(raw, hostedZoneID, "not the id of a hosted zone")
+			},
+		},
+		{
+			Key: Key{
+				Name: keyAMI, Type: "image", Targets: []Target{AWS},
+				Allowed: "the name of one of Debian's own images, such as debian-12-arm64-20260210-2384, or the id of an image",
+				Description: "What hosts start from. It is pinned, and changes only when somebody sets it: each host is then replaced, " +
+					"with its address and its data kept.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.AMI = raw
+				if IsAMI(raw) {
+					return nil
+				}
+				return checkPattern(raw, imageName, "not an image")
+			},
+		},
+		{
+			Key: Key{
+				Name: keyCostCentre, Type: "text", Default: Namespace, Targets: []Target{AWS},
+				Allowed:     "1 to 256 letters, digits, spaces and _ . : / = + @ -",
+				Description: "The tag cost-centre of everything that the stack has, by which a bill can be split.",
+			},
+			set: func(s *Settings, raw string) error {
+				s.CostCentre = raw
+				return checkPattern(raw, tagValue, "not the value of a tag")
+			},
+		},
+		{
+			Key: Key{
+				Name: keyAcknowledgeCost, Type: "US dollars a month", Targets: []Target{AWS},
+				Allowed: "1 to 1000000, whole, such as 120",
+				Description: "What the stack may cost in a month although the plan gives it less. A stack that costs more than " +
+					"both is refused: see [what a stack costs](cost.md).",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.AcknowledgedCost, err = parseUSD(raw)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyDownloadKey, Type: "number", Default: "1", Targets: []Target{AWS},
+				Allowed: "1 to 1000000, whole",
+				Description: "Which key signs the addresses of downloads, in a tier with a CDN. The next greater number is another key: see " +
+					"[From key to key](aws.md#from-key-to-key).",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.DownloadKey, err = parseCount(raw, 1, 1_000_000)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyLeaveFiles, Type: "word", Targets: []Target{AWS}, Allowed: leaveFiles,
+				Description: "Agrees that a stack goes in place from a tier that keeps files on its disk to one that keeps them in S3, although " +
+					"nothing moves them there: see [From tier to tier](aws.md#from-tier-to-tier).",
+			},
+			set: func(s *Settings, raw string) error {
+				s.LeaveFiles = raw == leaveFiles
+				return checkOneOf(raw, []string{leaveFiles})
+			},
+		},
+		{
+			Key: Key{
+				Name: keyPromoteFrom, Type: "stack", Targets: everywhere, Allowed: "the name of another stack of the same target, such as local-mvp",
+				Description: "The stack whose running panel is promoted to this one. While it is set, the stack has what the " +
+					"promotion needs: the other's keys and address, a way in for its front door, and both have the same files. On this " +
+					"machine `rad promote` sets it; on AWS it opens [the window](promotion.md#on-aws) between the two networks.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.PromoteFrom, err = parseStackName(raw)
+				return err
+			},
+		},
+		{
+			Key: Key{
+				Name: keyPromoteTo, Type: "stack", Targets: everywhere, Allowed: "the name of another stack of the same target, such as local-tier1",
+				Description: "The stack to which this one's panel was promoted: requests that come in here are passed on to it. On this " +
+					"machine `rad promote` sets it; on AWS the panel's name leads to the other stack too.",
+			},
+			set: func(s *Settings, raw string) (err error) {
+				s.PromoteTo, err = parseStackName(raw)
+				return err
+			},
+		},
 	}
+	return append(append(all, alertKeys()...), traceKey())
 }
+
+// leaveFiles is the only value of the key of that name.
+const leaveFiles = "true"
 
 func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
 
@@ -176,6 +309,16 @@ func sizings() []Sizing { return []Sizing{SizingHardware, SizingBudget} }
 func checkOneOf[T ~string](value T, allowed []T) error {
 	if !slices.Contains(allowed, value) {
 		return errors.New("no such value")
+	}
+	return nil
+}
+
+// IsAMI tells whether an image is named by its id, which is of one region.
+func IsAMI(image string) bool { return imageID.MatchString(image) }
+
+func checkPattern(raw string, pattern *regexp.Regexp, problem string) error {
+	if !pattern.MatchString(raw) {
+		return errors.New(problem)
 	}
 	return nil
 }
@@ -230,6 +373,24 @@ func parsePort(raw string) (int, error) {
 	return port, checkRange(port, 1024, 65535)
 }
 
+// parseUSD reads whole US dollars.
+func parseUSD(raw string) (USD, error) {
+	amount, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil {
+		return 0, errors.New("not a whole amount")
+	}
+	return USD(amount), checkRange(amount, 1, 1_000_000)
+}
+
+// parseCount reads a whole number.
+func parseCount(raw string, least, most int) (int, error) {
+	n, err := strconv.Atoi(raw)
+	if err != nil {
+		return 0, errors.New("not a whole number")
+	}
+	return n, checkRange(n, least, most)
+}
+
 func checkRange[T interface{ ~int | ~int64 }](value, least, most T) error {
 	switch {
 	case value < least:
@@ -241,6 +402,14 @@ func checkRange[T interface{ ~int | ~int64 }](value, least, most T) error {
 	}
 }
 
+// parseStackName reads the name of another stack.
+func parseStackName(raw string) (string, error) {
+	if !stackName.MatchString(raw) || strings.Trim(raw, ".") == "" {
+		return "", errors.New("not the name of a stack")
+	}
+	return raw, nil
+}
+
 // parseHostName reads a full host name by RFC 1123, in lower case: certificates and cookies compare it so.
 func parseHostName(raw string) (string, error) {
 	if _, err := netip.ParseAddr(raw); err == nil {
@@ -250,6 +419,24 @@ func parseHostName(raw string) (string, error) {
 		return "", errors.New("not a full host name")
 	}
 	return strings.ToLower(raw), nil
+}
+
+// networkBits is how long the prefix of a stack's network is: it has sixteen subnets of 4,096 addresses.
+const networkBits = 16
+
+// parseNetwork reads a network of private addresses (RFC 1918).
+func parseNetwork(raw string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(raw)
+	switch {
+	case err != nil || !network.Addr().Is4() || network != network.Masked():
+		return netip.Prefix{}, errors.New("not a network")
+	case network.Bits() != networkBits:
+		return netip.Prefix{}, errors.New("another size")
+	case !network.Addr().IsPrivate():
+		return netip.Prefix{}, errors.New("not private")
+	default:
+		return network, nil
+	}
 }
 
 // checkRegion checks the form alone: which regions there are is known to the AWS target.

@@ -27,6 +27,8 @@ func TestLoadDefaults(t *testing.T) {
 			SessionAbsoluteTimeout: 30 * 24 * time.Hour,
 			Region:                 "us-east-1",
 			Sizing:                 stacks.SizingHardware,
+			CostCentre:             "rad-panel",
+			DownloadKey:            1,
 		},
 	}, onAWS)
 	assert.Equal(t, stacks.Tier1, onAWS.Tier())
@@ -98,18 +100,34 @@ func TestLoadValues(t *testing.T) {
 	assert.Zero(t, settings(t, "local-mvp", "httpPort", "0").HTTPPort)
 	assert.Equal(t, "panel.example.com", settings(t, "mvp", "domain", "Panel.Example.com").Domain)
 	assert.Equal(t, "us-gov-west-1", settings(t, "mvp", "region", "us-gov-west-1").Region)
+	assert.Equal(t, "172.31.0.0/16", settings(t, "mvp", "network", "172.31.0.0/16").Network.String())
+	assert.Equal(t, "mvp", settings(t, "tier1", "promoteFrom", "mvp").PromoteFrom)
+	assert.Equal(t, "tier1", settings(t, "mvp", "promoteTo", "tier1").PromoteTo)
 	assert.Equal(t, stacks.SizingBudget, settings(t, "mvp", "sizing", "budget").Sizing)
+	assert.Equal(t, "Z0123456789ABCDEFGHIJ", settings(t, "mvp", "hostedZone", "Z0123456789ABCDEFGHIJ").HostedZone)
+	assert.Equal(t, "debian-12-arm64-20260210-2384", settings(t, "mvp", "ami", "debian-12-arm64-20260210-2384").AMI)
+	assert.Equal(t, "ami-0123456789abcdef0", settings(t, "mvp", "ami", "ami-0123456789abcdef0").AMI)
+	assert.Equal(t, "Büro 7/west", settings(t, "mvp", "costCentre", "Büro 7/west").CostCentre)
+	assert.Equal(t, stacks.USD(120), settings(t, "tier1", "acknowledgeCost", "120").AcknowledgedCost)
+	assert.Equal(t, stacks.USD(1_000_000), settings(t, "tier1", "acknowledgeCost", "1000000").AcknowledgedCost)
+	assert.Equal(t, 1, settings(t, "tier2", "downloadKey", "1").DownloadKey)
+	assert.True(t, settings(t, "tier2", "leaveFiles", "true").LeaveFiles)
+	assert.False(t, settings(t, "tier2", "downloadKey", "1").LeaveFiles)
+	assert.Equal(t, 1_000_000, settings(t, "tier2", "downloadKey", "1000000").DownloadKey)
 }
 
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	const (
-		badPort   = "allowed is 1024 to 65535 (the panel runs unprivileged), or 0"
-		badSize   = "allowed is 1MiB to 1GiB, in KiB, MiB or GiB, such as 25MiB"
-		badDomain = "allowed is a full host name without scheme, port or path, such as panel.example.com"
-		badRegion = "allowed is the code of an AWS region, such as us-east-1"
-		badIdle   = "allowed is 5m to 2160h (90 days), less than sessionAbsoluteTimeout, such as 168h"
+		badImage   = "allowed is the name of one of Debian's own images, such as debian-12-arm64-20260210-2384, or the id of an image"
+		badPort    = "allowed is 1024 to 65535 (the panel runs unprivileged), or 0"
+		badSize    = "allowed is 1MiB to 1GiB, in KiB, MiB or GiB, such as 25MiB"
+		badDomain  = "allowed is a full host name without scheme, port or path, such as panel.example.com"
+		badNetwork = "allowed is a private network of 65,536 addresses, such as 10.40.0.0/16"
+		badRegion  = "allowed is the code of an AWS region, such as us-east-1"
+		badIdle    = "allowed is 5m to 2160h (90 days), less than sessionAbsoluteTimeout, such as 168h"
 	)
+	const badCost = "allowed is 1 to 1000000, whole, such as 120"
 	for _, test := range []struct {
 		name       string
 		stack      string
@@ -147,10 +165,32 @@ func TestLoadRefuses(t *testing.T) {
 		{"domain on this machine", "local-mvp", "domain", "panel.example.com", `rad-panel:domain: "panel.example.com": it has no effect on target local, only on aws: remove it`},
 		{"zone for region", "mvp", "region", "us-east-1a", `rad-panel:region: "us-east-1a": not a region: ` + badRegion},
 		{"region on this machine", "local-mvp", "region", "us-east-1", `rad-panel:region: "us-east-1": it has no effect on target local, only on aws: remove it`},
+		{"address for a network", "mvp", "network", "10.40.0.1/16", `rad-panel:network: "10.40.0.1/16": not a network: ` + badNetwork},
+		{"network of others", "mvp", "network", "11.40.0.0/16", `rad-panel:network: "11.40.0.0/16": not private: ` + badNetwork},
+		{"network too small", "mvp", "network", "10.40.0.0/20", `rad-panel:network: "10.40.0.0/20": another size: ` + badNetwork},
+		{"network too large", "mvp", "network", "10.0.0.0/8", `rad-panel:network: "10.0.0.0/8": another size: ` + badNetwork},
+		{"network of IPv6", "mvp", "network", "fd00::/16", `rad-panel:network: "fd00::/16": not a network: ` + badNetwork},
+		{"network on this machine", "local-mvp", "network", "10.40.0.0/16", `rad-panel:network: "10.40.0.0/16": it has no effect on target local, only on aws: remove it`},
+		{"stack's name with a slash", "tier1", "promoteFrom", "organization/mvp", `rad-panel:promoteFrom: "organization/mvp": not the name of a stack: allowed is the name of another stack of the same target, such as local-mvp`},
 		{"unknown sizing", "mvp", "sizing", "cheap", `rad-panel:sizing: "cheap": no such value: allowed is hardware, budget`},
+		{"name for a zone", "mvp", "hostedZone", "example.com", `rad-panel:hostedZone: "example.com": not the id of a hosted zone: allowed is the id of a Route 53 hosted zone, such as Z0123456789ABCDEFGHIJ`},
+		{"zone on this machine", "local-mvp", "hostedZone", "Z0123456789", `rad-panel:hostedZone: "Z0123456789": it has no effect on target local, only on aws: remove it`},
+		{"image for another processor", "mvp", "ami", "debian-12-amd64-20260210-2384", `rad-panel:ami: "debian-12-amd64-20260210-2384": not an image: ` + badImage},
+		{"image that moves", "mvp", "ami", "latest", `rad-panel:ami: "latest": not an image: ` + badImage},
+		{"image's id cut short", "mvp", "ami", "ami-0123456", `rad-panel:ami: "ami-0123456": not an image: ` + badImage},
+		{"tag that AWS refuses", "mvp", "costCentre", "a|b", `rad-panel:costCentre: "a|b": not the value of a tag: allowed is 1 to 256 letters, digits, spaces and _ . : / = + @ -`},
+		{"cost with a sign", "tier1", "acknowledgeCost", "$120", `rad-panel:acknowledgeCost: "$120": not a whole amount: ` + badCost},
+		{"no cost", "tier1", "acknowledgeCost", "0", `rad-panel:acknowledgeCost: "0": too small: ` + badCost},
+		{"cost of a typing mistake", "tier1", "acknowledgeCost", "1000001", `rad-panel:acknowledgeCost: "1000001": too large: ` + badCost},
+		{"files left by half", "tier2", "leaveFiles", "yes", `rad-panel:leaveFiles: "yes": no such value: allowed is true`},
+		{"cost on this machine", "local-mvp", "acknowledgeCost", "120", `rad-panel:acknowledgeCost: "120": it has no effect on target local, only on aws: remove it`},
+		{"key of words", "tier2", "downloadKey", "next", `rad-panel:downloadKey: "next": not a whole number: allowed is 1 to 1000000, whole`},
+		{"key before the first", "tier2", "downloadKey", "0", `rad-panel:downloadKey: "0": too small: allowed is 1 to 1000000, whole`},
+		{"key of a typing mistake", "tier2", "downloadKey", "1000001", `rad-panel:downloadKey: "1000001": too large: allowed is 1 to 1000000, whole`},
+		{"download key on this machine", "local-tier2", "downloadKey", "2", `rad-panel:downloadKey: "2": it has no effect on target local, only on aws: remove it`},
 		{"misspelt key", "mvp", "fileSizeLmit", "25MiB", `rad-panel:fileSizeLmit: "25MiB": unknown key: did you mean rad-panel:fileSizeLimit?`},
 		{"key in another case", "mvp", "loglevel", "info", `rad-panel:loglevel: "info": unknown key: did you mean rad-panel:logLevel?`},
-		{"unknown key", "mvp", "colour", "red", `rad-panel:colour: "red": unknown key: known are tier, target, logLevel, fileSizeLimit, sessionIdleTimeout, sessionAbsoluteTimeout, httpPort, domain, region, sizing`},
+		{"unknown key", "mvp", "colour", "red", `rad-panel:colour: "red": unknown key: known are tier, target, logLevel, fileSizeLimit, sessionIdleTimeout, sessionAbsoluteTimeout, httpPort, domain, region, network, sizing, hostedZone, ami, costCentre, acknowledgeCost, downloadKey, leaveFiles, promoteFrom, promoteTo, alertWebhook, alertEmail, alertEmailFrom, alertEmailServer, alertEmailUser, alertEmailPasswordFile, alertRehearsal, traceEndpoint`},
 		{"value on several lines", "mvp", "logLevel", "a\nb", `rad-panel:logLevel: "a\nb": no such value: allowed is debug, info, warn, error`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -173,7 +213,7 @@ func TestLoadShortensLongValues(t *testing.T) {
 	require.EqualError(t, err, `rad-panel:logLevel: "`+strings.Repeat("x", 80)+`…": no such value: allowed is debug, info, warn, error`)
 	_, err = stacks.Load("mvp", map[string]string{strings.Repeat("x", 1000): ""})
 	require.Error(t, err)
-	assert.Less(t, len(err.Error()), 400)
+	assert.Less(t, len(err.Error()), 500)
 }
 
 func TestLoadNeedsATier(t *testing.T) {

@@ -114,7 +114,7 @@ func TestMetricsAreDefined(t *testing.T) {
 		assert.False(t, seen[d.Metric], "%s is defined twice", d.Metric)
 		seen[d.Metric] = true
 		assert.True(t, used[d.Metric], "no trigger uses %s", d.Metric)
-		for _, told := range []string{d.Title, string(d.Unit), d.Measured, string(d.Part)} {
+		for _, told := range []string{d.Title, string(d.Unit), d.Measured, d.Expression, string(d.Part)} {
 			assert.NotEmpty(t, told, "%s leaves something open", d.Metric)
 		}
 		assert.Equal(t, d, d.Metric.Definition())

@@ -1,6 +1,9 @@
 package stacks
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Target names where a stack runs.
 type Target string
@@ -36,14 +39,34 @@ type Settings struct {
 	// SessionIdleTimeout is less than SessionAbsoluteTimeout.
 	SessionIdleTimeout     time.Duration
 	SessionAbsoluteTimeout time.Duration
+	// TraceEndpoint takes traces by OTLP over HTTP. Empty: nothing is traced.
+	TraceEndpoint string
 	// HTTPPort is where the panel answers on this machine. 0: a free one is chosen once and kept. Local only.
 	HTTPPort int
+	// PromoteFrom is the stack whose panel is promoted to this one, PromoteTo the one to which this one's was.
+	PromoteFrom, PromoteTo string
 	// Domain is the host name under which the panel is reached. Empty: it has none, hence no TLS. AWS only.
 	Domain string
 	// Region is where the stack is built. AWS only.
 	Region string
+	// Network is the stack's own, if the configuration chooses it. AWS only.
+	Network netip.Prefix
 	// Sizing says what wins where hardware and budget of the plan cannot both be had. AWS only.
 	Sizing Sizing
+	// HostedZone is the id of the Route 53 zone that holds Domain. Empty: its records are made by hand. AWS only.
+	HostedZone string
+	// AMI is the name of one of Debian's images, or an image's id. AWS only.
+	AMI string
+	// CostCentre is a tag. AWS only.
+	CostCentre string
+	// AcknowledgedCost is what the stack may cost in a month although the plan gives it less. 0: nothing is. AWS only.
+	AcknowledgedCost USD
+	// DownloadKey is which of the keys that the CDN trusts signs the addresses of downloads. AWS only.
+	DownloadKey int
+	// LeaveFiles agrees that files stay on the disk when the stack goes in place to a tier that has them in S3. AWS only.
+	LeaveFiles bool
+	// Alerting is who is told of alerts. Local only.
+	Alerting Alerting
 }
 
 // Sizing is what instance types are chosen for.

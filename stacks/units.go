@@ -53,6 +53,7 @@ const (
 	Count       Unit = "count"
 	PerSecond   Unit = "per_second"
 	BytesStored Unit = "bytes"
+	Ratio       Unit = "ratio" // 0 to 1
 )
 
 // Format gives a figure of this unit as people read it: 0.5 seconds is "500 ms".
