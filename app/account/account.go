@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/radpanel/radpanel/app/cache"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
@@ -88,6 +89,8 @@ func userOf(row dbgen.User) User {
 type Options struct {
 	Config config.Config
 	DB     *database.DB
+	// Cache keeps sessions with their users. Nil: none.
+	Cache *cache.Cache
 	// Log, Now and PasswordCost have defaults: nothing logged, the system's clock, DefaultPasswordCost.
 	Log          *slog.Logger
 	Now          func() time.Time
@@ -97,6 +100,7 @@ type Options struct {
 // Service does everything about accounts. Make one with New.
 type Service struct {
 	db        *database.DB
+	cache     *cache.Cache
 	log       *slog.Logger
 	now       func() time.Time
 	cfg       config.Config
@@ -111,7 +115,7 @@ func New(options Options) (*Service, error) {
 	if options.PasswordCost == (PasswordCost{}) {
 		options.PasswordCost = DefaultPasswordCost()
 	}
-	s := &Service{db: options.DB, log: options.Log, now: options.Now, cfg: options.Config, hasher: newHasher(options.PasswordCost)}
+	s := &Service{db: options.DB, cache: options.Cache, log: options.Log, now: options.Now, cfg: options.Config, hasher: newHasher(options.PasswordCost)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

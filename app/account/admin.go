@@ -76,6 +76,7 @@ func (s *Service) ChangeUser(ctx context.Context, id uuid.UUID, change Change) (
 
 func (s *Service) applyChange(ctx context.Context, tx *database.Tx, user User, change Change) (User, error) {
 	was := user
+	tx.Changes(database.UsersScope(user.Bucket))
 	if change.Role != nil {
 		user.Role = *change.Role
 	}
@@ -146,6 +147,7 @@ func (s *Service) CreateAdmin(ctx context.Context, email, password string) (User
 }
 
 func (s *Service) takeOver(ctx context.Context, tx *database.Tx, user User, passwordHash string) (User, error) {
+	tx.Changes(database.UsersScope(user.Bucket))
 	n, err := tx.UpdateUserPassword(ctx, dbgen.UpdateUserPasswordParams{
 		Bucket: user.Bucket, ID: user.ID, PasswordHash: passwordHash, UpdatedAt: s.now(),
 	})

@@ -11,8 +11,12 @@ import (
 
 // Rename changes the user's name. version is the one that the caller has read, 0 for any; ErrStale when it has changed.
 func (s *Service) Rename(ctx context.Context, user User, name string, version int64) (User, error) {
-	row, err := s.db.UpdateUserName(ctx, dbgen.UpdateUserNameParams{
-		Bucket: user.Bucket, ID: user.ID, Name: strings.TrimSpace(name), UpdatedAt: s.now(), ExpectedVersion: version,
+	var row dbgen.User
+	err := s.db.Change(ctx, []database.Scope{database.UsersScope(user.Bucket)}, func() (err error) {
+		row, err = s.db.UpdateUserName(ctx, dbgen.UpdateUserNameParams{
+			Bucket: user.Bucket, ID: user.ID, Name: strings.TrimSpace(name), UpdatedAt: s.now(), ExpectedVersion: version,
+		})
+		return err
 	})
 	if errors.Is(err, database.ErrNotFound) {
 		return User{}, database.ErrStale // The user exists: this is their own request.
@@ -35,6 +39,7 @@ func (s *Service) ChangePassword(ctx context.Context, user User, session Session
 	}
 	token, tokenHash := newToken(user.Bucket)
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		tx.Changes(database.UsersScope(user.Bucket))
 		_, err := tx.UpdateUserPassword(ctx, dbgen.UpdateUserPasswordParams{
 			Bucket: user.Bucket, ID: user.ID, PasswordHash: hash, UpdatedAt: s.now(),
 		})
@@ -61,6 +66,7 @@ func (s *Service) Delete(ctx context.Context, user User, currentPassword string)
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		tx.Changes(database.UsersScope(user.Bucket))
 		if user.Role == RoleAdmin {
 			if err := keepAnAdministrator(ctx, tx, user); err != nil {
 				return err

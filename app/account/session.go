@@ -2,13 +2,16 @@ package account
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"github.com/radpanel/radpanel/app/cache"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
 )
@@ -49,31 +52,57 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Session, User
 	if !ok {
 		return Session{}, User{}, ErrUnauthenticated
 	}
-	row, err := s.db.FindSession(ctx, dbgen.FindSessionParams{Bucket: bucket, TokenHash: hash})
+	found, err := cache.Get(ctx, s.cache, sessionItem(bucket, hash), func(ctx context.Context) (signedIn, error) {
+		return s.findSession(ctx, bucket, hash)
+	})
+	now := s.now()
+	// The time of the last use is not written through the cache: what looks old is read again.
+	if s.cache != nil && err == nil && now.Sub(found.Session.LastSeenAt) >= touchEvery {
+		found, err = s.findSession(ctx, bucket, hash)
+		defer s.cache.Forget(ctx, sessionItem(bucket, hash))
+	}
 	if errors.Is(err, database.ErrNotFound) {
 		return Session{}, User{}, ErrUnauthenticated
 	}
 	if err != nil {
 		return Session{}, User{}, err
 	}
-	now := s.now()
-	if !now.Before(row.Session.ExpiresAt) || now.Sub(row.Session.LastSeenAt) >= s.cfg.SessionIdleTimeout {
+	if !now.Before(found.Session.ExpiresAt) || now.Sub(found.Session.LastSeenAt) >= s.cfg.SessionIdleTimeout {
 		return Session{}, User{}, ErrUnauthenticated
 	}
-	if Status(row.User.Status) == StatusSuspended {
+	if found.User.Status == StatusSuspended {
 		return Session{}, User{}, ErrSuspended
 	}
-	s.touch(ctx, row.Session, now)
-	return sessionOf(row.Session), userOf(row.User), nil
+	s.touch(ctx, found, now)
+	return found.Session, found.User, nil
+}
+
+// signedIn is a session with its user.
+type signedIn struct {
+	Session Session
+	User    User
+}
+
+// sessionItem is a session in the cache. Ends of sessions are told by bucket, which a token names.
+func sessionItem(bucket int16, tokenHash []byte) cache.Item {
+	return cache.Item{
+		Kind: "session", Key: strconv.Itoa(int(bucket)) + ":" + hex.EncodeToString(tokenHash),
+		Scopes: []database.Scope{database.UsersScope(bucket)}, FoundOnly: true,
+	}
+}
+
+func (s *Service) findSession(ctx context.Context, bucket int16, tokenHash []byte) (signedIn, error) {
+	row, err := s.db.FindSession(ctx, dbgen.FindSessionParams{Bucket: bucket, TokenHash: tokenHash})
+	return signedIn{sessionOf(row.Session), userOf(row.User)}, err
 }
 
 // touch notes that the session was used. When that fails the request goes on: the next one will note it.
-func (s *Service) touch(ctx context.Context, session dbgen.Session, now time.Time) {
-	if now.Sub(session.LastSeenAt) < touchEvery {
+func (s *Service) touch(ctx context.Context, found signedIn, now time.Time) {
+	if now.Sub(found.Session.LastSeenAt) < touchEvery {
 		return
 	}
 	err := s.db.TouchSession(ctx, dbgen.TouchSessionParams{
-		Bucket: session.Bucket, ID: session.ID, LastSeenAt: now, SeenBefore: now.Add(-touchEvery),
+		Bucket: found.User.Bucket, ID: found.Session.ID, LastSeenAt: now, SeenBefore: now.Add(-touchEvery),
 	})
 	if err != nil {
 		s.log.WarnContext(ctx, "the use of a session was not noted", "error", err)
@@ -128,7 +157,11 @@ func (s *Service) Sessions(ctx context.Context, user User, before uuid.UUID, lim
 
 // SignOut ends one of the user's sessions.
 func (s *Service) SignOut(ctx context.Context, user User, sessionID uuid.UUID) error {
-	n, err := s.db.DeleteSession(ctx, dbgen.DeleteSessionParams{Bucket: user.Bucket, UserID: user.ID, ID: sessionID})
+	var n int64
+	err := s.db.Change(ctx, []database.Scope{database.UsersScope(user.Bucket)}, func() (err error) {
+		n, err = s.db.DeleteSession(ctx, dbgen.DeleteSessionParams{Bucket: user.Bucket, UserID: user.ID, ID: sessionID})
+		return err
+	})
 	if err == nil && n == 0 {
 		return database.ErrNotFound
 	}
@@ -137,6 +170,8 @@ func (s *Service) SignOut(ctx context.Context, user User, sessionID uuid.UUID) e
 
 // SignOutEverywhere ends all of the user's sessions.
 func (s *Service) SignOutEverywhere(ctx context.Context, user User) error {
-	_, err := s.db.DeleteSessions(ctx, dbgen.DeleteSessionsParams{Bucket: user.Bucket, UserID: user.ID})
-	return err
+	return s.db.Change(ctx, []database.Scope{database.UsersScope(user.Bucket)}, func() error {
+		_, err := s.db.DeleteSessions(ctx, dbgen.DeleteSessionsParams{Bucket: user.Bucket, UserID: user.ID})
+		return err
+	})
 }

@@ -104,5 +104,6 @@ func endSession(ctx context.Context, tx *database.Tx, token string) error {
 	if !ok {
 		return nil
 	}
+	tx.Changes(database.UsersScope(bucket))
 	return tx.DeleteSessionByToken(ctx, dbgen.DeleteSessionByTokenParams{Bucket: bucket, TokenHash: hash})
 }

@@ -25,10 +25,16 @@ type Options struct {
 	URL config.Secret
 	// Connections is the most connections that are ever open.
 	Connections int
-	// Wait is how long a statement or a transaction waits for a free connection before it fails with ErrBusy.
+	// Wait is how long a statement or a transaction waits for a free connection, or for a pooler that refuses it, before it
+	// fails with ErrBusy.
 	Wait time.Duration
 	// Tracer, when set, sees every statement.
 	Tracer pgx.QueryTracer
+	// Invalidator, when set, hears of every change.
+	Invalidator Invalidator
+
+	// replica says that the server follows another.
+	replica bool
 }
 
 // DB runs statements on a pool of connections. Its Queries are all statements of queries/, each on a connection
@@ -36,8 +42,10 @@ type Options struct {
 type DB struct {
 	*dbgen.Queries
 
-	pool *pgxpool.Pool
-	wait time.Duration
+	pool        *pgxpool.Pool
+	wait        time.Duration
+	patience    time.Duration // with a pooler that refuses
+	invalidator Invalidator
 }
 
 // BucketOf returns the bucket (0-255) of a user: the last byte of the id, as bucket_of in the schema.
@@ -60,15 +68,21 @@ func Open(options Options) (*DB, error) {
 	// outlive its round trip. Descriptions are cached on this side instead, which keeps binary formats and one round
 	// trip a statement.
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // Ids as sixteen bytes; without it each is planned anew and goes through text.
+		if options.replica {
+			return refuseRestarted(ctx, conn)
+		}
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
-	db := &DB{pool: pool, wait: options.Wait}
+	db := &DB{pool: pool, wait: options.Wait, patience: options.Wait, invalidator: options.Invalidator}
+	if options.replica {
+		db.patience = 0 // The primary answers in its place.
+	}
 	db.Queries = dbgen.New(db)
 	return db, nil
 }
@@ -89,11 +103,13 @@ func (db *DB) Stat() *pgxpool.Stat { return db.pool.Stat() }
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, db.wait)
 	defer cancel()
+	asked := time.Now()
 	conn, err := db.pool.Acquire(bounded)
+	traceWait(ctx, asked, err)
 	if err == nil {
 		return conn, nil
 	}
-	if ctx.Err() != nil {
+	if stat := db.pool.Stat(); ctx.Err() != nil && stat.AcquiredConns() < stat.MaxConns() {
 		return nil, ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -152,45 +168,4 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 	defer conn.Release()
 	n, err := conn.CopyFrom(ctx, table, columns, source)
 	return n, mapError(err)
-}
-
-// run runs a statement on a connection, which it returns still acquired when there was no error. A connection may have
-// died in the pool, as after a restart of the pooler; the statement is then run once more on one that is alive, if
-// nothing of it can have taken effect.
-func (db *DB) run(ctx context.Context, sql string, statement func(*pgxpool.Conn) error) (*pgxpool.Conn, error) {
-	conn, err := db.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = statement(conn); err == nil {
-		return conn, nil
-	}
-	conn.Release()
-	if !pgconn.SafeToRetry(err) && (!isRead(sql) || !isDisconnect(err)) {
-		return nil, mapError(err)
-	}
-	if conn, err = db.acquireAlive(ctx); err != nil {
-		return nil, err
-	}
-	if err = statement(conn); err != nil {
-		conn.Release()
-		return nil, mapError(err)
-	}
-	return conn, nil
-}
-
-// acquireAlive is acquire, but asks each connection whether it still works; dead ones are replaced.
-func (db *DB) acquireAlive(ctx context.Context) (*pgxpool.Conn, error) {
-	var err error
-	for range db.pool.Config().MaxConns + 1 { // All may be dead; the next is a new one.
-		conn, acquireErr := db.acquire(ctx)
-		if acquireErr != nil {
-			return nil, acquireErr
-		}
-		if err = conn.Ping(ctx); err == nil {
-			return conn, nil
-		}
-		conn.Release()
-	}
-	return nil, mapError(err)
 }

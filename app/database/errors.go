@@ -27,6 +27,12 @@ var (
 	ErrBusy = errors.New("database busy")
 	// ErrPoolExhausted is the ErrBusy of a pool whose connections all stayed in use.
 	ErrPoolExhausted = fmt.Errorf("%w: all connections stayed in use", ErrBusy)
+	// ErrFenced is the ErrBusy of a database that is not to be written to: the panel is being moved, and writes elsewhere or
+	// will in a moment.
+	ErrFenced = fmt.Errorf("%w: fenced", ErrBusy)
+	// ErrFull is the ErrBusy of a database whose disk has no space left: it still reads. Another try is worth it only once
+	// somebody has made room.
+	ErrFull = fmt.Errorf("%w: no space left on its disk", ErrBusy)
 	// ErrUncertain: the commit got no answer, so the transaction may have been made or not. Only InTx returns it.
 	ErrUncertain = errors.New("not known whether the transaction was committed")
 )
@@ -61,8 +67,13 @@ func mapError(err error) error {
 	return err
 }
 
+// fenced is the code by which a fenced database refuses a write; see the migration of schema promotion.
+const fenced = "RP001"
+
 func mapPostgresError(err *pgconn.PgError) error {
 	switch {
+	case err.Code == fenced:
+		return ErrFenced
 	case err.Code == pgerrcode.UniqueViolation:
 		return &ConflictError{Constraint: err.ConstraintName}
 	case err.Code == pgerrcode.ForeignKeyViolation:
@@ -70,6 +81,8 @@ func mapPostgresError(err *pgconn.PgError) error {
 	case err.Code == pgerrcode.CheckViolation, err.Code == pgerrcode.NotNullViolation, pgerrcode.IsDataException(err.Code),
 		pgerrcode.IsProgramLimitExceeded(err.Code): // Such as a document that is nested too deeply.
 		return fmt.Errorf("%w: %s", ErrInvalid, err.Message)
+	case err.Code == pgerrcode.DiskFull:
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	case pgerrcode.IsConnectionException(err.Code), pgerrcode.IsInsufficientResources(err.Code),
 		pgerrcode.IsOperatorIntervention(err.Code), pgerrcode.IsTransactionRollback(err.Code),
 		err.Code == pgerrcode.LockNotAvailable,

@@ -42,8 +42,8 @@ SELECT bucket, gen_random_uuid(), id, user_id, 'record ' || md5(random()::text),
 INSERT INTO records (bucket, id, panel_id, user_id, title, data)
 SELECT bucket, gen_random_uuid(), id, user_id, 'record ' || md5(n::text), '{"a": 1}'
 FROM (SELECT * FROM panels WHERE name = 'panel 1') p, generate_series(1, 1000) n;
-INSERT INTO files (bucket, id, panel_id, user_id, name, content_type, size_bytes, sha256, store_key)
-SELECT bucket, gen_random_uuid(), id, user_id, 'file', 'text/plain', 1, sha256('x'), id::text FROM panels;
+INSERT INTO files (bucket, id, panel_id, user_id, name, content_type, size_bytes, sha256, store_key, created_at)
+SELECT bucket, gen_random_uuid(), id, user_id, 'file', 'text/plain', 1, sha256('x'), id::text, now() - random() * interval '90 days' FROM panels;
 INSERT INTO jobs (bucket, id, user_id, kind, state, finished_at, run_at, lease_until, payload)
 SELECT bucket, gen_random_uuid(), id, 'panel-export', state,
        CASE WHEN state IN ('succeeded', 'failed') THEN now() - random() * interval '7 days' END, now(),
@@ -52,7 +52,20 @@ FROM (SELECT *, CASE WHEN n % 1000 < 2 THEN 'queued' WHEN n % 1000 < 4 THEN 'run
       FROM (SELECT *, row_number() OVER () AS n FROM users) u) u;
 INSERT INTO idempotency_keys (bucket, user_id, key, request_hash, status, body, created_at)
 SELECT bucket, id, 'key', 'x', 201, '{}', now() - random() * interval '24 hours' FROM users;
+INSERT INTO page_load_minutes SELECT now() - n * interval '1 minute', true, 500, 1 FROM generate_series(0, 45000) n;
+INSERT INTO uptime_minutes SELECT now() - n * interval '1 minute', 4, 0 FROM generate_series(0, 45000) n;
 INSERT INTO file_removals (bucket, store_key, due_at) SELECT bucket, id::text, now() + random() * interval '1 day' FROM users;
+`
+
+// fillMillion brings the records to a million. The index of words is quicker made anew than filled.
+const fillMillion = `
+DO $$ DECLARE words text := pg_get_indexdef('records_by_words'::regclass);
+BEGIN
+    DROP INDEX records_by_words;
+    INSERT INTO records (bucket, id, panel_id, user_id, title, data)
+    SELECT bucket, gen_random_uuid(), id, user_id, 'record ' || md5(id::text || n), '{"a": 1}' FROM panels, generate_series(1, 122) n;
+    EXECUTE words;
+END $$;
 `
 
 // recorder takes the statement that a generated method would run.
@@ -129,6 +142,8 @@ func (w world) argument(t *testing.T, statement, name string, kind reflect.Type)
 		}
 	case reflect.TypeFor[time.Duration]():
 		value = time.Minute
+	case reflect.TypeFor[bool]():
+		value = true
 	case reflect.TypeFor[[]byte]():
 		value = map[string][]byte{"TokenHash": w.tokenHash, "CodeHash": w.codeHash}[name]
 	case reflect.TypeFor[json.RawMessage]():
@@ -157,7 +172,7 @@ func (w world) id(statement, name string) uuid.UUID {
 		return w.panel
 	case "Worker":
 		return w.worker
-	case "Before":
+	case "Before", "SinceID": // Little is newer than a few minutes.
 		return uuid.Max
 	case "After":
 		return uuid.Nil
@@ -239,6 +254,7 @@ var smallIndexes = []string{"users_administrators", "jobs_leased"}
 func (p plan) wholeTables(limited bool) (found []string) {
 	limited = limited || p.Type == "Limit"
 	switch {
+	case p.Type == "Seq Scan" && slices.Contains([]string{"cache_state", "fence", "alignment"}, p.Relation): // They have one row.
 	case p.Type == "Seq Scan":
 		found = append(found, "sequential scan of "+p.Relation)
 	case strings.Contains(p.Type, "Index") && p.Cond == "" && !limited && p.Index != "" && !slices.Contains(smallIndexes, p.Index):
@@ -255,6 +271,10 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	conn := server.NewDatabase(t).Connect(t)
 	_, err := conn.Exec(t.Context(), fill)
 	require.NoError(t, err)
+	if !testing.Short() {
+		_, err = conn.Exec(t.Context(), fillMillion)
+		require.NoError(t, err)
+	}
 	_, err = conn.Exec(t.Context(), "VACUUM ANALYZE")
 	require.NoError(t, err)
 
@@ -288,13 +308,14 @@ func TestCascadesAreServedByIndexes(t *testing.T) {
 }
 
 // TestBucketsLeadEveryUsersTable: without bucket in the primary key, a row filter on it makes the publisher's own
-// updates fail, and a range of users could not be moved.
+// updates fail, and a range of users could not be moved. What belongs to no user is named here.
 func TestBucketsLeadEveryUsersTable(t *testing.T) {
 	t.Parallel()
 	conn := server.NewDatabase(t).Connect(t)
 	rows, err := conn.Query(t.Context(), `
 		SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT IN ('directory', 'goose_db_version')
+		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT IN ('directory', 'goose_db_version', 'cache_state',
+			'page_load_minutes', 'uptime_minutes')
 		AND NOT EXISTS (
 			SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
 			WHERE i.indrelid = c.oid AND i.indisprimary AND a.attname = 'bucket' AND a.attgenerated = '' AND a.attnotnull)`)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -37,6 +38,25 @@ func Migrate(ctx context.Context, url config.Secret) error {
 	db := stdlib.OpenDB(*cfg)
 	defer func() { _ = db.Close() }()
 	return migrate(ctx, db)
+}
+
+// IsCurrent tells, by the service's own connections, whether there is nothing to migrate: a start then needs no connection as
+// the owner of the schema, which a server whose connections are all in use does not have. An error may just mean that nothing
+// was ever migrated.
+func IsCurrent(ctx context.Context, db *DB) (bool, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return false, fmt.Errorf("embedded migrations: %w", err)
+	}
+	versions := make([]int64, len(files))
+	for i, name := range files {
+		if versions[i], err = goose.NumericComponent(path.Base(name)); err != nil {
+			return false, fmt.Errorf("embedded migration %s: %w", name, err)
+		}
+	}
+	var current bool
+	err = db.QueryRow(ctx, "SELECT $1::bigint[] <@ array_agg(version_id) FROM goose_db_version WHERE is_applied", versions).Scan(&current)
+	return current, err
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

@@ -52,3 +52,32 @@ func TestTheApplicationsRoleCannotChangeTheSchema(t *testing.T) {
 		require.ErrorContains(t, err, "42501", statement)
 	}
 }
+
+// A start that has nothing to migrate is told so by the application's own role.
+func TestASchemaIsCurrentOnceAllIsMigrated(t *testing.T) {
+	t.Parallel()
+	d := server.NewEmptyDatabase(t)
+	db := d.Open(t)
+	_, err := database.IsCurrent(t.Context(), db)
+	require.ErrorContains(t, err, "goose_db_version", "nothing was migrated")
+
+	require.NoError(t, database.Migrate(t.Context(), d.OwnerURL))
+	current, err := database.IsCurrent(t.Context(), db)
+	require.NoError(t, err)
+	assert.True(t, current)
+
+	owner := d.Connect(t)
+	for _, change := range []struct {
+		statement string
+		current   bool
+	}{
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)", true}, // A newer release was here.
+		{"DELETE FROM goose_db_version WHERE version_id = 2", false},
+		{"DELETE FROM goose_db_version", false},
+	} {
+		_, err = owner.Exec(t.Context(), change.statement)
+		require.NoError(t, err)
+		current, _ = database.IsCurrent(t.Context(), db) // Of no rows there is no array.
+		assert.Equal(t, change.current, current, change.statement)
+	}
+}

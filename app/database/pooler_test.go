@@ -79,8 +79,8 @@ func TestAPausedPoolerMakesRequestsWait(t *testing.T) {
 	t.Parallel()
 	d := server.NewDatabase(t)
 	pooler := server.NewPooler(t, d, 2)
-	db := d.OpenWith(t, database.Options{URL: pooler.URL, Connections: 2, Wait: 100 * time.Millisecond})
-	newUser(t, db.Queries, "ada@example.com")
+	db := d.OpenWith(t, database.Options{URL: pooler.URL, Connections: 2, Wait: 500 * time.Millisecond})
+	require.Eventually(t, func() bool { return db.Ping(t.Context()) == nil }, time.Minute, time.Millisecond, "to open one may take longer")
 	pooler.Command(t, "PAUSE")
 	done := make(chan error, 1)
 	go func() {
@@ -90,10 +90,49 @@ func TestAPausedPoolerMakesRequestsWait(t *testing.T) {
 	select {
 	case err := <-done:
 		require.Fail(t, "the statement must wait", "%v", err)
-	case <-time.After(300 * time.Millisecond): // What must not happen cannot be waited for.
+	case <-time.After(800 * time.Millisecond): // What must not happen cannot be waited for.
 	}
 	pooler.Command(t, "RESUME")
 	require.NoError(t, <-done)
+}
+
+// TestALoginThatThePoolerBreaksOffFailsNoRequest: PgBouncer, when it is told to pause or to connect anew, breaks off the login
+// that it has under way, takes that for a failure of the server's, and refuses what comes until it has tried again.
+func TestALoginThatThePoolerBreaksOffFailsNoRequest(t *testing.T) {
+	t.Parallel()
+	use := map[string]func(*database.DB) error{
+		"read":        func(db *database.DB) error { return db.Ping(t.Context()) },
+		"transaction": func(db *database.DB) error { return db.InTx(t.Context(), func(*database.Tx) error { return nil }) },
+	}
+	for _, commands := range [][]string{{"RECONNECT"}, {"PAUSE", "RESUME"}} {
+		d := server.NewDatabase(t)
+		pooler := server.NewPooler(t, d, 2)
+		db := d.OpenWith(t, database.Options{URL: pooler.URL, Connections: 10, Wait: 5 * time.Second})
+		openAll(t, db, 1)
+		conn := d.ConnectServer(t)
+		_, err := conn.Exec(t.Context(), "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", d.Name)
+		require.NoError(t, err)
+		// A login reads this table: the next one has to wait.
+		_, err = conn.Exec(t.Context(), "BEGIN; LOCK pg_db_role_setting IN ACCESS EXCLUSIVE MODE")
+		require.NoError(t, err)
+		first := make(chan error, 1)
+		go func() { first <- db.Ping(t.Context()) }()
+		require.Eventually(t, func() bool {
+			var waiting bool
+			err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted
+				AND relation = 'pg_db_role_setting'::regclass)`).Scan(&waiting)
+			return assert.NoError(t, err) && waiting
+		}, 20*time.Second, time.Millisecond)
+		for _, command := range commands {
+			pooler.Command(t, command)
+		}
+		_, err = conn.Exec(t.Context(), "COMMIT")
+		require.NoError(t, err)
+		for name, once := range use {
+			assert.NoError(t, once(db), "%s after %s", name, commands)
+		}
+		require.NoError(t, <-first, commands)
+	}
 }
 
 // TestDeadConnectionsAreReplaced: connections that died in the pool, as when the pooler restarts, fail no read and no

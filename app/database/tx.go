@@ -19,7 +19,8 @@ const rollbackTimeout = 2 * time.Second
 type Tx struct {
 	*dbgen.Queries
 
-	tx pgx.Tx
+	tx      pgx.Tx
+	changed []Scope
 }
 
 // InTx runs fn in a transaction: committed when fn returns nil, else rolled back. fn must take everything from tx;
@@ -37,31 +38,23 @@ func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := pgxTx.Commit(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrUncertain, mapError(err))
+	release, err := db.hold(ctx, tx.changed)
+	if err != nil {
+		return err
 	}
-	return nil
+	if err := pgxTx.Commit(ctx); err != nil {
+		return release(ctx, fmt.Errorf("%w: %w", ErrUncertain, mapError(err)))
+	}
+	return release(ctx, nil)
 }
 
 // begin begins a transaction. A connection that died in the pool is replaced: nothing was done on it yet.
-func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
-	conn, err := db.acquire(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	tx, err := conn.Begin(ctx)
-	if err == nil {
-		return conn, tx, nil
-	}
-	conn.Release()
-	if conn, err = db.acquireAlive(ctx); err != nil {
-		return nil, nil, err
-	}
-	if tx, err = conn.Begin(ctx); err != nil {
-		conn.Release()
-		return nil, nil, mapError(err)
-	}
-	return conn, tx, nil
+func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
+	conn, err = db.attempt(ctx, func(conn *pgxpool.Conn) error {
+		tx, err = conn.Begin(ctx)
+		return err
+	}, func(error) bool { return true })
+	return conn, tx, err
 }
 
 func rollback(ctx context.Context, tx pgx.Tx) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/radpanel/radpanel/app/telemetry"
 )
 
 const (
@@ -56,6 +58,8 @@ func (d *Disk) Close() error { return d.root.Close() }
 
 // Put implements Store: temporary file, fsync, rename, fsync of the folder.
 func (d *Disk) Put(ctx context.Context, key Key, r io.Reader) (size int64, err error) {
+	ctx, span := telemetry.StartChild(ctx, "store a file on the disk")
+	defer func() { endSpan(span, err) }()
 	incoming := path.Join(incomingFolder, uuid.NewString())
 	size, err = d.write(ctx, incoming, r)
 	if err == nil {

@@ -17,6 +17,8 @@ import (
 const (
 	// jobRetention is for finished jobs and their results.
 	jobRetention = 7 * 24 * time.Hour
+	// serviceLevelRetention is longer than any figure looks back.
+	serviceLevelRetention = 35 * 24 * time.Hour
 	// idempotencyRetention is for the answers to creates: how late a request may be repeated.
 	idempotencyRetention = 24 * time.Hour
 	// sessionRetention is for sessions that have ended.
@@ -45,6 +47,8 @@ type HousekeepingOptions struct {
 	DB    *database.DB
 	Store file.Store
 	Log   *slog.Logger
+	// Tier is this instance's: during a promotion, the instances of one tier keep house.
+	Tier string
 	// RestorationPeriod is how long a deleted panel can be brought back.
 	RestorationPeriod time.Duration
 	// Interval is between passes over the database. 0: a minute.
@@ -102,7 +106,10 @@ func (h *Housekeeper) Stop(ctx context.Context) error {
 func (h *Housekeeper) repeat(ctx context.Context, interval time.Duration, pass func(context.Context) error) {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, passTimeout)
-		err := pass(bounded)
+		ours, err := isOurs(bounded, h.DB, h.Tier)
+		if err == nil && ours {
+			err = pass(bounded)
+		}
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			h.Log.WarnContext(ctx, "housekeeping is incomplete; the next pass goes on", "error", err)
@@ -127,6 +134,7 @@ func (h *Housekeeper) Tidy(ctx context.Context) error {
 		{"purge finished jobs", h.purgeJobs},
 		{"purge expired sessions", h.purgeSessions},
 		{"purge idempotency keys", h.purgeIdempotencyKeys},
+		{"purge service levels", h.purgeServiceLevels},
 		{"remove stored files", h.removeFiles},
 	} {
 		if err := h.untilDone(ctx, task); err != nil {
@@ -181,6 +189,13 @@ func (h *Housekeeper) purgeJobs(ctx context.Context, tx *database.Tx) (more bool
 func (h *Housekeeper) purgeSessions(ctx context.Context, tx *database.Tx) (more bool, err error) {
 	n, err := tx.PurgeExpiredSessions(ctx, dbgen.PurgeExpiredSessionsParams{ExpiredBefore: h.Now().Add(-sessionRetention), Batch: batchSize})
 	return n == batchSize, err
+}
+
+func (h *Housekeeper) purgeServiceLevels(ctx context.Context, tx *database.Tx) (more bool, err error) {
+	before := h.Now().Add(-serviceLevelRetention)
+	_, loadsErr := tx.PurgePageLoads(ctx, before)
+	_, uptimeErr := tx.PurgeUptime(ctx, before)
+	return false, errors.Join(loadsErr, uptimeErr)
 }
 
 func (h *Housekeeper) purgeIdempotencyKeys(ctx context.Context, tx *database.Tx) (more bool, err error) {

@@ -25,6 +25,7 @@ import (
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
 	"github.com/radpanel/radpanel/app/file"
+	"github.com/radpanel/radpanel/app/telemetry"
 )
 
 // The states of a job.
@@ -73,6 +74,8 @@ type New struct {
 // Enqueue writes a job in the transaction of the request that asks for it. Worker.Wake after the commit makes a worker
 // of this process look at once; others find the job at their next poll.
 func Enqueue(ctx context.Context, tx *database.Tx, job New) (dbgen.Job, error) {
+	ctx, span := telemetry.StartEnqueue(ctx, job.Kind, job.ID)
+	defer span.End()
 	bucket := database.BucketOf(job.UserID)
 	unfinished, err := tx.CountUnfinishedJobs(ctx, dbgen.CountUnfinishedJobsParams{Bucket: bucket, UserID: job.UserID})
 	if err != nil {
@@ -87,6 +90,7 @@ func Enqueue(ctx context.Context, tx *database.Tx, job New) (dbgen.Job, error) {
 	}
 	created, err := tx.CreateJob(ctx, dbgen.CreateJobParams{
 		Bucket: bucket, ID: job.ID, UserID: job.UserID, Kind: job.Kind, Payload: payload, MaxAttempts: maxAttempts,
+		TraceParent: telemetry.TraceParent(ctx),
 	})
 	if err != nil {
 		return dbgen.Job{}, fmt.Errorf("enqueue a %s job: %w", job.Kind, err)

@@ -109,6 +109,10 @@ func (w *Worker) renewLeases(ctx context.Context, held []*attempt) (kept map[uui
 func (w *Worker) reclaim(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
+	ours, err := isOurs(ctx, w.db, w.tier)
+	if err != nil || !ours {
+		return
+	}
 	jobs, err := w.db.ReclaimJobs(ctx, dbgen.ReclaimJobsParams{Error: exhausted, Batch: reclaimBatch})
 	if err != nil {
 		if ctx.Err() == nil {

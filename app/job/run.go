@@ -8,8 +8,11 @@ import (
 	"runtime/debug"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
+	"github.com/radpanel/radpanel/app/telemetry"
 )
 
 // What a user reads about an error that is none of theirs. The log has the error itself, by the job's id.
@@ -31,6 +34,8 @@ const completions = 3
 // run makes one attempt at a job and writes down how it ended.
 func (w *Worker) run(ctx context.Context, job dbgen.Job) {
 	started := time.Now()
+	ctx, span := w.traces.StartJob(ctx, job.Kind, job.ID, job.Attempt, job.TraceParent)
+	defer span.End()
 	attemptCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &attempt{Job: job, cancel: cancel, heldUntil: started.Add(w.lease)}
@@ -44,6 +49,10 @@ func (w *Worker) run(ctx context.Context, job dbgen.Job) {
 		err = w.complete(attemptCtx, job, outcome)
 	}
 	how := w.end(attemptCtx, job, outcome, err)
+	span.SetAttributes(attribute.String("radpanel.job.outcome", how))
+	if how == endedFailed || how == endedRetried {
+		telemetry.Failed(span, how)
+	}
 	w.metrics.ended(job.Kind, how)
 	w.metrics.duration.WithLabelValues(job.Kind).Observe(time.Since(started).Seconds())
 }

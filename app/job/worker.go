@@ -15,6 +15,7 @@ import (
 
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
+	"github.com/radpanel/radpanel/app/telemetry"
 )
 
 // Defaults of Options. A lease that is three times the interval of its renewal survives two that fail.
@@ -37,8 +38,12 @@ type Options struct {
 	Handlers map[string]Handler
 	// Concurrency is how many jobs run at once; at least 1.
 	Concurrency int
-	Log         *slog.Logger
-	Metrics     *Metrics
+	// Tier is this instance's: during a promotion, the instances of one tier claim jobs.
+	Tier    string
+	Log     *slog.Logger
+	Metrics *Metrics
+	// Traces is nil where nothing is traced.
+	Traces *telemetry.Tracing
 
 	// Lease is how long after its last renewal a job is taken from a worker. 0: 15 s.
 	Lease time.Duration
@@ -51,11 +56,13 @@ type Options struct {
 // Worker runs jobs between Start and Stop.
 type Worker struct {
 	db       *database.DB
+	tier     string
 	id       uuid.UUID
 	handlers map[string]Handler
 	kinds    []string
 	log      *slog.Logger
 	metrics  *Metrics
+	traces   *telemetry.Tracing
 
 	lease, renewal, pollInterval time.Duration
 
@@ -79,8 +86,8 @@ func NewWorker(options Options) (*Worker, error) {
 		return nil, fmt.Errorf("job worker: concurrency %d: expected at least 1", options.Concurrency)
 	}
 	worker := &Worker{
-		db: options.DB, id: uuid.New(), handlers: options.Handlers,
-		kinds: slices.Sorted(maps.Keys(options.Handlers)), metrics: options.Metrics,
+		db: options.DB, tier: options.Tier, id: uuid.New(), handlers: options.Handlers,
+		kinds: slices.Sorted(maps.Keys(options.Handlers)), metrics: options.Metrics, traces: options.Traces,
 		lease:        orDefault(options.Lease, defaultLease),
 		renewal:      orDefault(options.Renewal, defaultRenewal),
 		pollInterval: orDefault(options.PollInterval, defaultPollInterval),
@@ -188,6 +195,9 @@ func (w *Worker) claim(ctx context.Context) ([]dbgen.Job, error) {
 	// Not interrupted by Stop: what the database has given to this worker must be given back, so it must be known.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 	defer cancel()
+	if ours, err := isOurs(ctx, w.db, w.tier); err != nil || !ours {
+		return nil, err
+	}
 	return w.db.ClaimJobs(ctx, dbgen.ClaimJobsParams{
 		Worker: w.id, Lease: w.lease, Kinds: w.kinds, Free: int32(free), //nolint:gosec // Bounded by Concurrency.
 	})

@@ -61,7 +61,9 @@ func TestManyWorkersDoEachJobOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for range 4 {
-		start(t, f.hurried(succeed))
+		options := f.hurried(succeed)
+		options.Lease = time.Minute // None is taken for dead.
+		start(t, options)
 	}
 	const users, jobsEach = 20, 8
 	var wait sync.WaitGroup
@@ -238,13 +240,16 @@ func TestAWorkerThatWasTakenForDeadCannotComplete(t *testing.T) {
 			Abandon: func(context.Context) error { abandoned.Store(true); return nil },
 		}, nil
 	})
-	options.Lease, options.Renewal = 2*time.Hour, time.Hour // Frozen: it does not renew.
+	options.Lease, options.Renewal = 2*time.Hour, time.Hour // Frozen: it does not renew,
+	options.Concurrency = 1                                 // nor does it claim.
 	frozen := start(t, options)
 	<-entered
 	_, err := f.Exec(t.Context(), "UPDATE jobs SET lease_until = now() - interval '1 second'")
 	require.NoError(t, err)
 
-	start(t, f.hurried(succeed))
+	taker := f.hurried(succeed)
+	taker.Lease = time.Minute // It is not to lose its own on a busy machine.
+	start(t, taker)
 	done := f.await(t, queued, job.StateSucceeded)
 	assert.Equal(t, int32(2), done.Attempt)
 	close(goOn)

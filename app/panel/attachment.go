@@ -32,6 +32,7 @@ func (s *Service) AttachFile(ctx context.Context, tx *database.Tx, owner Owner, 
 	if count >= MaxFiles {
 		return dbgen.File{}, ErrTooManyFiles
 	}
+	tx.Changes(database.OwnerScope(owner.UserID))
 	return tx.CreateFile(ctx, dbgen.CreateFileParams{
 		Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID, Name: CleanFileName(name),
 		ContentType: upload.ContentType, SizeBytes: upload.Size, SHA256: upload.SHA256[:], StoreKey: upload.Key.String(),
@@ -46,14 +47,20 @@ func (s *Service) GetFile(ctx context.Context, owner Owner, panelID, id uuid.UUI
 // ListFiles is a page of a panel's files, newest first, from before the given id. The caller has checked that the
 // panel is there.
 func (s *Service) ListFiles(ctx context.Context, owner Owner, panelID, before uuid.UUID, limit int) ([]dbgen.File, error) {
-	return s.db.ListFiles(ctx, dbgen.ListFilesParams{
-		Bucket: owner.Bucket, PanelID: panelID, UserID: owner.UserID, Before: before, RowLimit: int32(limit), //nolint:gosec // At most 201.
+	return readList(ctx, s, owner, func(ctx context.Context, db *database.DB) ([]dbgen.File, error) {
+		return db.ListFiles(ctx, dbgen.ListFilesParams{
+			Bucket: owner.Bucket, PanelID: panelID, UserID: owner.UserID, Before: before, RowLimit: int32(limit), //nolint:gosec // At most 201.
+		})
 	})
 }
 
 // DeleteFile deletes a file. Its bytes go after the row is gone for good (see file_removals in the schema).
 func (s *Service) DeleteFile(ctx context.Context, owner Owner, panelID, id uuid.UUID) error {
-	deleted, err := s.db.DeleteFile(ctx, dbgen.DeleteFileParams{Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID})
+	var deleted int64
+	err := s.db.Change(ctx, []database.Scope{database.OwnerScope(owner.UserID)}, func() (err error) {
+		deleted, err = s.db.DeleteFile(ctx, dbgen.DeleteFileParams{Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID})
+		return err
+	})
 	if err == nil && deleted == 0 {
 		return database.ErrNotFound
 	}

@@ -49,7 +49,7 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{database: server.NewDatabase(t), folder: filepath.Join(t.TempDir(), "files")}
-	f.Service = NewService(f.database.Open(t))
+	f.Service = NewService(f.database.Open(t), nil, nil)
 	var err error
 	f.store, err = file.OpenDisk(f.folder)
 	require.NoError(t, err)

@@ -105,6 +105,7 @@ func linesError(wrong []error) error {
 // the panel while the rows are copied.
 func insertRows(ctx context.Context, tx *database.Tx, run *job.Run, panelID uuid.UUID, in *csvReader, rows int64) error {
 	owner := ownerOf(run)
+	tx.Changes(database.PanelScope(panelID), database.OwnerScope(owner.UserID))
 	source := &rowSource{ctx: ctx, in: in, run: run, panelID: panelID, total: rows}
 	inserted, err := tx.CopyFrom(ctx, pgx.Identifier{"records"}, strings.Split(recordColumns, ", "), source)
 	if errors.Is(err, database.ErrNotFound) { // Purged: the foreign key says so.

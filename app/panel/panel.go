@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/radpanel/radpanel/app/cache"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
 )
@@ -27,11 +28,27 @@ type Owner struct {
 
 // Service keeps panels, records and the rows of files.
 type Service struct {
-	db *database.DB
+	db       *database.DB
+	cache    *cache.Cache
+	replicas *database.Replicas
 }
 
-// NewService returns the service on a database.
-func NewService(db *database.DB) *Service { return &Service{db: db} }
+// NewService returns the service on a database, and on a cache and replicas, which may be nil.
+func NewService(db *database.DB, cache *cache.Cache, replicas *database.Replicas) *Service {
+	return &Service{db: db, cache: cache, replicas: replicas}
+}
+
+// readList reads where the owner's own last write is to be seen: at a replica that has it, or at the primary.
+func readList[T any](ctx context.Context, s *Service, owner Owner, read func(context.Context, *database.DB) (T, error)) (T, error) {
+	if s.replicas == nil {
+		return read(ctx, s.db)
+	}
+	position, known := s.cache.LastWrite(ctx, owner.UserID)
+	if !known {
+		return read(ctx, s.db)
+	}
+	return database.Read(ctx, s.replicas, s.db, position, read)
+}
 
 // Draft is a panel to be. Its texts are taken without the white space around them.
 type Draft struct {
@@ -50,6 +67,7 @@ func (s *Service) Create(ctx context.Context, tx *database.Tx, owner Owner, draf
 	if err := reservePanel(ctx, tx, owner); err != nil {
 		return dbgen.Panel{}, err
 	}
+	tx.Changes(database.OwnerScope(owner.UserID))
 	return tx.CreatePanel(ctx, dbgen.CreatePanelParams{
 		Bucket: owner.Bucket, ID: uuid.Must(uuid.NewV7()), UserID: owner.UserID,
 		Name: draft.Name, Description: draft.Description, Columns: draft.Columns,
@@ -74,7 +92,12 @@ func reservePanel(ctx context.Context, tx *database.Tx, owner Owner) error {
 
 // Get reads a panel; database.ErrNotFound if there is none, or it is deleted.
 func (s *Service) Get(ctx context.Context, owner Owner, id uuid.UUID) (dbgen.Panel, error) {
-	return s.db.GetPanel(ctx, dbgen.GetPanelParams{Bucket: owner.Bucket, ID: id, UserID: owner.UserID})
+	item := cache.Item{
+		Kind: "panel", Key: id.String() + ":" + owner.UserID.String(), Scopes: []database.Scope{database.PanelScope(id)},
+	}
+	return cache.Get(ctx, s.cache, item, func(ctx context.Context) (dbgen.Panel, error) {
+		return s.db.GetPanel(ctx, dbgen.GetPanelParams{Bucket: owner.Bucket, ID: id, UserID: owner.UserID})
+	})
 }
 
 // Change is what an update does to a panel; nil leaves a field as it is.
@@ -90,9 +113,13 @@ func (s *Service) Update(ctx context.Context, owner Owner, id uuid.UUID, expecte
 	if err != nil {
 		return dbgen.Panel{}, err
 	}
-	updated, err := s.db.UpdatePanel(ctx, dbgen.UpdatePanelParams{
-		Bucket: owner.Bucket, ID: id, UserID: owner.UserID, ExpectedVersion: expected,
-		Name: change.Name, Description: change.Description, Columns: change.Columns,
+	var updated dbgen.Panel
+	err = s.db.Change(ctx, []database.Scope{database.PanelScope(id), database.OwnerScope(owner.UserID)}, func() error {
+		updated, err = s.db.UpdatePanel(ctx, dbgen.UpdatePanelParams{
+			Bucket: owner.Bucket, ID: id, UserID: owner.UserID, ExpectedVersion: expected,
+			Name: change.Name, Description: change.Description, Columns: change.Columns,
+		})
+		return err
 	})
 	if errors.Is(err, database.ErrNotFound) {
 		return dbgen.Panel{}, s.whyNoPanel(ctx, owner, id)
@@ -102,13 +129,22 @@ func (s *Service) Update(ctx context.Context, owner Owner, id uuid.UUID, expecte
 
 // Delete deletes a panel that still has the expected version; 0 is any. It can be restored for RestorationPeriod.
 func (s *Service) Delete(ctx context.Context, owner Owner, id uuid.UUID, expected int64) error {
-	deleted, err := s.db.DeletePanel(ctx, dbgen.DeletePanelParams{
-		Bucket: owner.Bucket, ID: id, UserID: owner.UserID, ExpectedVersion: expected,
+	var deleted int64
+	err := s.db.Change(ctx, presence(owner, id), func() (err error) {
+		deleted, err = s.db.DeletePanel(ctx, dbgen.DeletePanelParams{
+			Bucket: owner.Bucket, ID: id, UserID: owner.UserID, ExpectedVersion: expected,
+		})
+		return err
 	})
 	if err == nil && deleted == 0 {
 		return s.whyNoPanel(ctx, owner, id)
 	}
 	return err
+}
+
+// presence is what changes when a panel comes or goes, with all that is in it.
+func presence(owner Owner, panel uuid.UUID) []database.Scope {
+	return []database.Scope{database.PanelScope(panel), database.PanelPresenceScope(panel), database.OwnerScope(owner.UserID)}
 }
 
 // whyNoPanel tells a panel that has changed from one that is not there, after a statement that met neither.
@@ -122,6 +158,7 @@ func (s *Service) whyNoPanel(ctx context.Context, owner Owner, id uuid.UUID) err
 // Restore undoes the deletion of a panel, with all that was in it. A panel that is not deleted stays as it is.
 func (s *Service) Restore(ctx context.Context, owner Owner, id uuid.UUID) (restored dbgen.Panel, err error) {
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		tx.Changes(presence(owner, id)...)
 		restored, err = tx.GetPanel(ctx, dbgen.GetPanelParams{Bucket: owner.Bucket, ID: id, UserID: owner.UserID})
 		if !errors.Is(err, database.ErrNotFound) {
 			return err
@@ -144,7 +181,9 @@ func (s *Service) List(ctx context.Context, owner Owner, sort Sort, search strin
 	if err != nil {
 		return nil, err
 	}
-	return collect[dbgen.Panel](ctx, s.db, statement)
+	return readList(ctx, s, owner, func(ctx context.Context, db *database.DB) ([]dbgen.Panel, error) {
+		return collect[dbgen.Panel](ctx, db, statement)
+	})
 }
 
 // collect runs a statement and reads all of its rows.

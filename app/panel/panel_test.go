@@ -354,6 +354,6 @@ func TestPositionsComeBackFromCursors(t *testing.T) {
 	assert.True(t, Position{}.IsStart())
 	assert.False(t, PanelPosition(dbgen.Panel{ID: uuid.New(), UpdatedAt: at}).IsStart())
 	assert.Equal(t, Position{Text: "T", Time: at}, RecordPosition(dbgen.Record{Title: "T", UpdatedAt: at}))
-	_, err := NewService(nil).List(t.Context(), Owner{}, "title", "", Position{}, 1)
+	_, err := NewService(nil, nil, nil).List(t.Context(), Owner{}, "title", "", Position{}, 1)
 	require.ErrorContains(t, err, `sort: "title"; expected created, updated or name`)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/radpanel/radpanel/app/cache"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
 )
@@ -26,6 +27,7 @@ func (s *Service) CreateRecord(ctx context.Context, tx *database.Tx, owner Owner
 	if err := errors.Join(titleErr, dataErr); err != nil {
 		return dbgen.Record{}, err
 	}
+	tx.Changes(database.PanelScope(panelID), database.OwnerScope(owner.UserID))
 	record, err := tx.CreateRecord(ctx, dbgen.CreateRecordParams{
 		Bucket: owner.Bucket, ID: uuid.Must(uuid.NewV7()), PanelID: panelID, UserID: owner.UserID,
 		Title: title, Data: data, MaxRecords: MaxRecords,
@@ -41,7 +43,13 @@ func (s *Service) CreateRecord(ctx context.Context, tx *database.Tx, owner Owner
 
 // GetRecord reads a record; database.ErrNotFound if there is none, or its panel is deleted.
 func (s *Service) GetRecord(ctx context.Context, owner Owner, panelID, id uuid.UUID) (dbgen.Record, error) {
-	return s.db.GetRecord(ctx, dbgen.GetRecordParams{Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID})
+	item := cache.Item{
+		Kind: "record", Key: id.String() + ":" + panelID.String() + ":" + owner.UserID.String(),
+		Scopes: []database.Scope{database.RecordScope(id), database.PanelPresenceScope(panelID)},
+	}
+	return cache.Get(ctx, s.cache, item, func(ctx context.Context) (dbgen.Record, error) {
+		return s.db.GetRecord(ctx, dbgen.GetRecordParams{Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID})
+	})
 }
 
 // RecordChange is what an update does to a record; nil leaves a field as it is. Data replaces the whole document.
@@ -56,7 +64,11 @@ func (s *Service) UpdateRecord(ctx context.Context, owner Owner, panelID, id uui
 	if err := change.apply(&params.Title, &params.Data); err != nil {
 		return dbgen.Record{}, err
 	}
-	updated, err := s.db.UpdateRecord(ctx, params)
+	var updated dbgen.Record
+	err := s.db.Change(ctx, []database.Scope{database.RecordScope(id), database.OwnerScope(owner.UserID)}, func() (err error) {
+		updated, err = s.db.UpdateRecord(ctx, params)
+		return err
+	})
 	if errors.Is(err, database.ErrNotFound) {
 		return dbgen.Record{}, s.whyNoRecord(ctx, owner, panelID, id)
 	}
@@ -78,7 +90,7 @@ func (c RecordChange) apply(title **string, data *json.RawMessage) error {
 
 // DeleteRecord deletes a record that still has the expected version; 0 is any.
 func (s *Service) DeleteRecord(ctx context.Context, owner Owner, panelID, id uuid.UUID, expected int64) error {
-	deleted, err := s.deleteCounted(ctx, owner, panelID, func(tx *database.Tx) (int64, error) {
+	deleted, err := s.deleteCounted(ctx, owner, panelID, []uuid.UUID{id}, func(tx *database.Tx) (int64, error) {
 		return tx.DeleteRecord(ctx, dbgen.DeleteRecordParams{
 			Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID, ExpectedVersion: expected,
 		})
@@ -91,14 +103,20 @@ func (s *Service) DeleteRecord(ctx context.Context, owner Owner, panelID, id uui
 
 // DeleteRecords deletes those of the given records that are there, and returns how many were.
 func (s *Service) DeleteRecords(ctx context.Context, owner Owner, panelID uuid.UUID, ids []uuid.UUID) (int64, error) {
-	return s.deleteCounted(ctx, owner, panelID, func(tx *database.Tx) (int64, error) {
+	return s.deleteCounted(ctx, owner, panelID, ids, func(tx *database.Tx) (int64, error) {
 		return tx.DeleteRecords(ctx, dbgen.DeleteRecordsParams{Bucket: owner.Bucket, PanelID: panelID, UserID: owner.UserID, Ids: ids})
 	})
 }
 
 // deleteCounted runs a deletion under the panel's lock and corrects the panel's count by what it deleted.
-func (s *Service) deleteCounted(ctx context.Context, owner Owner, panelID uuid.UUID, remove func(tx *database.Tx) (int64, error)) (deleted int64, err error) {
+func (s *Service) deleteCounted(ctx context.Context, owner Owner, panelID uuid.UUID, ids []uuid.UUID,
+	remove func(tx *database.Tx) (int64, error),
+) (deleted int64, err error) {
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		tx.Changes(database.PanelScope(panelID), database.OwnerScope(owner.UserID))
+		for _, id := range ids {
+			tx.Changes(database.RecordScope(id))
+		}
 		if _, err := tx.LockPanel(ctx, dbgen.LockPanelParams{Bucket: owner.Bucket, ID: panelID, UserID: owner.UserID}); err != nil {
 			return err
 		}
@@ -127,5 +145,7 @@ func (s *Service) ListRecords(ctx context.Context, owner Owner, panelID uuid.UUI
 	if err != nil {
 		return nil, err
 	}
-	return collect[dbgen.Record](ctx, s.db, statement)
+	return readList(ctx, s, owner, func(ctx context.Context, db *database.DB) ([]dbgen.Record, error) {
+		return collect[dbgen.Record](ctx, db, statement)
+	})
 }

@@ -46,12 +46,14 @@ listen_addr =
 unix_socket_dir = %s
 auth_type = any
 admin_users = %s
+stats_users = %s
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 1000
+server_login_retry = 1
 logfile = %s
 pidfile = %s
-`, d.Name, s.directory, d.Name+" user="+application, folder, superuser, serverConnections,
+`, d.Name, s.directory, d.Name+" user="+application, folder, superuser, application, serverConnections,
 		filepath.Join(folder, "log"), filepath.Join(folder, "pid"))
 	path := filepath.Join(folder, "pgbouncer.ini")
 	require.NoError(t, os.WriteFile(path, []byte(settings), 0o600))

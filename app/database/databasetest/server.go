@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
@@ -70,6 +71,17 @@ func (s *Server) Run(m *testing.M) int {
 	}
 	defer s.stop()
 	return m.Run()
+}
+
+// StartServer starts a server of a test's own, which others do not write to. It ends with the test.
+func StartServer(t testing.TB) *Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	s := &Server{}
+	t.Cleanup(s.stop)
+	require.NoError(t, s.start(ctx))
+	return s
 }
 
 func (s *Server) start(ctx context.Context) error {

@@ -22,7 +22,7 @@ FROM (
     ORDER BY due.run_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ) AS claimed
 WHERE jobs.bucket = claimed.bucket AND jobs.id = claimed.id
-RETURNING jobs.bucket, jobs.id, jobs.user_id, jobs.kind, jobs.payload, jobs.state, jobs.attempt, jobs.max_attempts, jobs.run_at, jobs.lease_owner, jobs.lease_until, jobs.progress_done, jobs.progress_total, jobs.result, jobs.error, jobs.created_at, jobs.finished_at
+RETURNING jobs.bucket, jobs.id, jobs.user_id, jobs.kind, jobs.payload, jobs.state, jobs.attempt, jobs.max_attempts, jobs.run_at, jobs.lease_owner, jobs.lease_until, jobs.progress_done, jobs.progress_total, jobs.result, jobs.error, jobs.created_at, jobs.finished_at, jobs.trace_parent
 `
 
 type ClaimJobsParams struct {
@@ -66,6 +66,7 @@ func (q *Queries) ClaimJobs(ctx context.Context, arg ClaimJobsParams) ([]Job, er
 			&i.Error,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}
@@ -124,7 +125,7 @@ func (q *Queries) CountUnfinishedJobs(ctx context.Context, arg CountUnfinishedJo
 }
 
 const createJob = `-- name: CreateJob :one
-INSERT INTO jobs (bucket, id, user_id, kind, payload, max_attempts) VALUES ($1, $2, $3, $4, $5, $6) RETURNING bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at
+INSERT INTO jobs (bucket, id, user_id, kind, payload, max_attempts, trace_parent) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at, trace_parent
 `
 
 type CreateJobParams struct {
@@ -134,6 +135,7 @@ type CreateJobParams struct {
 	Kind        string
 	Payload     json.RawMessage
 	MaxAttempts int32
+	TraceParent *string
 }
 
 func (q *Queries) CreateJob(ctx context.Context, arg CreateJobParams) (Job, error) {
@@ -144,6 +146,7 @@ func (q *Queries) CreateJob(ctx context.Context, arg CreateJobParams) (Job, erro
 		arg.Kind,
 		arg.Payload,
 		arg.MaxAttempts,
+		arg.TraceParent,
 	)
 	var i Job
 	err := row.Scan(
@@ -164,6 +167,7 @@ func (q *Queries) CreateJob(ctx context.Context, arg CreateJobParams) (Job, erro
 		&i.Error,
 		&i.CreatedAt,
 		&i.FinishedAt,
+		&i.TraceParent,
 	)
 	return i, err
 }
@@ -196,7 +200,7 @@ func (q *Queries) FailJob(ctx context.Context, arg FailJobParams) (int64, error)
 }
 
 const getJob = `-- name: GetJob :one
-SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at FROM jobs WHERE bucket = $1 AND id = $2 AND user_id = $3
+SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at, trace_parent FROM jobs WHERE bucket = $1 AND id = $2 AND user_id = $3
 `
 
 type GetJobParams struct {
@@ -226,6 +230,7 @@ func (q *Queries) GetJob(ctx context.Context, arg GetJobParams) (Job, error) {
 		&i.Error,
 		&i.CreatedAt,
 		&i.FinishedAt,
+		&i.TraceParent,
 	)
 	return i, err
 }
@@ -263,9 +268,9 @@ func (q *Queries) JobExists(ctx context.Context, id uuid.UUID) (bool, error) {
 }
 
 const listAllJobs = `-- name: ListAllJobs :many
-SELECT j.bucket, j.id, j.user_id, j.kind, j.payload, j.state, j.attempt, j.max_attempts, j.run_at, j.lease_owner, j.lease_until, j.progress_done, j.progress_total, j.result, j.error, j.created_at, j.finished_at FROM unnest($1::text[]) AS wanted (state)
+SELECT j.bucket, j.id, j.user_id, j.kind, j.payload, j.state, j.attempt, j.max_attempts, j.run_at, j.lease_owner, j.lease_until, j.progress_done, j.progress_total, j.result, j.error, j.created_at, j.finished_at, j.trace_parent FROM unnest($1::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at FROM jobs WHERE jobs.state = wanted.state AND id < $2::uuid
+    SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at, trace_parent FROM jobs WHERE jobs.state = wanted.state AND id < $2::uuid
     ORDER BY id DESC LIMIT $3
 ) j
 ORDER BY j.id DESC LIMIT $3
@@ -305,6 +310,7 @@ func (q *Queries) ListAllJobs(ctx context.Context, arg ListAllJobsParams) ([]Job
 			&i.Error,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}
@@ -364,7 +370,7 @@ func (q *Queries) ListFilesToExport(ctx context.Context, arg ListFilesToExportPa
 }
 
 const listJobs = `-- name: ListJobs :many
-SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at FROM jobs WHERE bucket = $1 AND user_id = $2 AND id < $3::uuid
+SELECT bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at, trace_parent FROM jobs WHERE bucket = $1 AND user_id = $2 AND id < $3::uuid
 ORDER BY id DESC LIMIT $4
 `
 
@@ -408,6 +414,7 @@ func (q *Queries) ListJobs(ctx context.Context, arg ListJobsParams) ([]Job, erro
 			&i.Error,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}
@@ -649,7 +656,7 @@ FROM (
     ORDER BY lost.lease_until LIMIT $2 FOR UPDATE SKIP LOCKED
 ) AS expired
 WHERE jobs.bucket = expired.bucket AND jobs.id = expired.id
-RETURNING jobs.bucket, jobs.id, jobs.user_id, jobs.kind, jobs.payload, jobs.state, jobs.attempt, jobs.max_attempts, jobs.run_at, jobs.lease_owner, jobs.lease_until, jobs.progress_done, jobs.progress_total, jobs.result, jobs.error, jobs.created_at, jobs.finished_at
+RETURNING jobs.bucket, jobs.id, jobs.user_id, jobs.kind, jobs.payload, jobs.state, jobs.attempt, jobs.max_attempts, jobs.run_at, jobs.lease_owner, jobs.lease_until, jobs.progress_done, jobs.progress_total, jobs.result, jobs.error, jobs.created_at, jobs.finished_at, jobs.trace_parent
 `
 
 type ReclaimJobsParams struct {
@@ -685,6 +692,7 @@ func (q *Queries) ReclaimJobs(ctx context.Context, arg ReclaimJobsParams) ([]Job
 			&i.Error,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}
@@ -772,7 +780,7 @@ const retryFailedJob = `-- name: RetryFailedJob :one
 UPDATE jobs SET state = 'queued', max_attempts = attempt + $2::int, run_at = now(), error = NULL, finished_at = NULL,
     progress_done = 0, progress_total = 0
 WHERE state = 'failed' AND id = $1
-RETURNING bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at
+RETURNING bucket, id, user_id, kind, payload, state, attempt, max_attempts, run_at, lease_owner, lease_until, progress_done, progress_total, result, error, created_at, finished_at, trace_parent
 `
 
 type RetryFailedJobParams struct {
@@ -802,6 +810,7 @@ func (q *Queries) RetryFailedJob(ctx context.Context, arg RetryFailedJobParams) 
 		&i.Error,
 		&i.CreatedAt,
 		&i.FinishedAt,
+		&i.TraceParent,
 	)
 	return i, err
 }

@@ -11,6 +11,13 @@ import (
 	"github.com/google/uuid"
 )
 
+type CacheState struct {
+	OnlyRow       bool
+	Epoch         int64
+	EpochBegan    time.Time
+	DisabledUntil time.Time
+}
+
 type Directory struct {
 	Email      string
 	UserID     uuid.UUID
@@ -67,6 +74,14 @@ type Job struct {
 	Error         *string
 	CreatedAt     time.Time
 	FinishedAt    *time.Time
+	TraceParent   *string
+}
+
+type PageLoadMinute struct {
+	Minute time.Time
+	Cold   bool
+	UpToMs int32
+	Loads  int64
 }
 
 type Panel struct {
@@ -81,6 +96,29 @@ type Panel struct {
 	UpdatedAt   time.Time
 	DeletedAt   *time.Time
 	RecordCount int64
+}
+
+type PromotionAlignment struct {
+	Tier       string
+	PeerUrl    string
+	AlikeAt    *time.Time
+	CheckedAt  time.Time
+	Copied     int64
+	Missing    int64
+	Problem    string
+	KeepsAlike bool
+}
+
+type PromotionFence struct {
+	OnlyRow  bool
+	Writable bool
+	Epoch    int64
+	Tier     string
+}
+
+type PromotionMarker struct {
+	ID        uuid.UUID
+	CreatedAt time.Time
 }
 
 type Record struct {
@@ -123,6 +161,12 @@ type Totp struct {
 	ConfirmedAt     *time.Time
 	LastStep        int64
 	CreatedAt       time.Time
+}
+
+type UptimeMinute struct {
+	Minute   time.Time
+	Probes   int32
+	Failures int32
 }
 
 type User struct {

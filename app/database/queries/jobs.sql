@@ -1,5 +1,5 @@
 -- name: CreateJob :one
-INSERT INTO jobs (bucket, id, user_id, kind, payload, max_attempts) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *;
+INSERT INTO jobs (bucket, id, user_id, kind, payload, max_attempts, trace_parent) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *;
 
 -- name: CountUnfinishedJobs :one
 SELECT count(*) FROM jobs WHERE bucket = $1 AND user_id = $2 AND state IN ('queued', 'running');
