@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/radpanel/radpanel/app/config"
 )
 
 // filesEvery is how often the files are added up: that walks a whole folder.
@@ -30,6 +32,8 @@ type Figures struct {
 	DatabaseConnections *float64
 	// DatabaseReadsPerSecond is this instance's reading statements, over the last five minutes.
 	DatabaseReadsPerSecond *float64
+	// CacheBytes is what Redis uses.
+	CacheBytes *float64
 	// StorageBytes is the size of the database and of the files together.
 	StorageBytes *float64
 
@@ -52,7 +56,7 @@ const (
 // unitOf knows the units of the plan's metrics, also of those that this instance does not measure.
 func unitOf(metric string) Unit {
 	switch metric {
-	case "response_time_p95":
+	case responseTime:
 		return UnitSeconds
 	case "database_reads":
 		return UnitPerSecond
@@ -65,14 +69,18 @@ func unitOf(metric string) Unit {
 	}
 }
 
+// responseTime is the metric of which there may be nothing to measure: no request, no response time.
+const responseTime = "response_time_p95"
+
 // of returns the figure that the plan's metric names; measured is false for what is not measured here.
 func (f Figures) of(metric string) (value float64, measured bool) {
 	p := map[string]*float64{
-		"response_time_p95":    f.P95Seconds,
+		responseTime:           f.P95Seconds,
 		"host_cpu":             f.CPUPercent,
 		"database_connections": f.DatabaseConnections,
 		"database_reads":       f.DatabaseReadsPerSecond,
 		"storage_used":         f.StorageBytes,
+		"cache_memory":         f.CacheBytes,
 	}[metric]
 	if p == nil {
 		return 0, false
@@ -96,7 +104,7 @@ type fileUse struct {
 }
 
 // remember takes a sample and forgets those from before the window.
-func (m *Monitor) remember(now time.Time) {
+func (m *Monitor) remember(ctx context.Context, now time.Time) {
 	s := sample{at: now, reads: m.Reads()}
 	busy, total, err := readCPU(filepath.Join(m.ProcDir, "stat"))
 	s.cpuBusy, s.cpuTotal, s.cpuKnown = busy, total, err == nil
@@ -105,9 +113,18 @@ func (m *Monitor) remember(now time.Time) {
 		m.samples = m.samples[1:]
 	}
 	if now.Sub(m.files.at) >= filesEvery {
-		size, err := folderSize(m.Config.FilesDirectory)
+		size, err := m.sizeOfFiles(ctx)
 		m.files = fileUse{size, now, err}
+		m.shown.Store(&fileUse{size, now, err})
 	}
+}
+
+// sizeOfFiles adds up what the file store holds: as the rows say, or, on the disk, as it is.
+func (m *Monitor) sizeOfFiles(ctx context.Context) (int64, error) {
+	if m.Config.FileStore == config.FileStoreS3 {
+		return m.number(ctx, "SELECT coalesce(sum(size_bytes), 0)::bigint FROM files")
+	}
+	return folderSize(m.Config.FilesDirectory)
 }
 
 func (m *Monitor) measure(ctx context.Context, now time.Time) Figures {
@@ -122,6 +139,10 @@ func (m *Monitor) measure(ctx context.Context, now time.Time) Figures {
 	f.ConcurrentUsers = m.figure(ctx, f, "concurrent_users", float64(users), err)
 	connections, err := m.number(ctx, countConnections)
 	f.DatabaseConnections = m.figure(ctx, f, "database_connections", float64(connections), err)
+	if m.CacheMemory != nil {
+		used, err := m.CacheMemory(ctx)
+		f.CacheBytes = m.figure(ctx, f, "cache_memory", float64(used), err)
+	}
 	size, err := m.number(ctx, databaseSize)
 	f.StorageBytes = m.figure(ctx, f, "storage_used", float64(size+m.files.bytes), errors.Join(err, m.files.err))
 	return f

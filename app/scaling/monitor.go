@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/radpanel/radpanel/app/config"
@@ -24,14 +25,16 @@ const (
 
 // Options are what a Monitor reads.
 type Options struct {
-	Config  config.Config
-	Plan    *config.Plan // Nil: no triggers to watch.
-	DB      *database.DB
-	Window  *telemetry.Window
-	Reads   func() int64 // Reading statements since the start.
-	Log     *slog.Logger
-	Now     func() time.Time
-	ProcDir string // Default "/proc".
+	Config config.Config
+	Plan   *config.Plan // Nil: no triggers to watch.
+	DB     *database.DB
+	Window *telemetry.Window
+	Reads  func() int64 // Reading statements since the start.
+	// CacheMemory tells how much the cache uses, in bytes. Nil: there is none.
+	CacheMemory func(context.Context) (int64, error)
+	Log         *slog.Logger
+	Now         func() time.Time
+	ProcDir     string // Default "/proc".
 }
 
 // Monitor takes the figures every few seconds. Make one with New and Run it.
@@ -45,6 +48,8 @@ type Monitor struct {
 	figures Figures
 	taken   time.Time
 	files   fileUse
+	// shown is files, for those who must not wait.
+	shown atomic.Pointer[fileUse]
 	// over is since when each trigger, by id, has been over its threshold without a break.
 	over map[string]time.Time
 }
@@ -82,7 +87,7 @@ func (m *Monitor) sample(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	now := m.Now()
-	m.remember(now)
+	m.remember(ctx, now)
 	m.figures = m.measure(ctx, now)
 	m.taken = now
 	_, next := m.Plan.Tier(m.Config.Tier)
@@ -117,8 +122,9 @@ type Trigger struct {
 	config.PlanTrigger
 
 	Unit Unit
-	// Value is nil when this instance does not measure the metric.
-	Value *float64
+	// Measured: somebody measures the metric. Without a Value there was nothing to measure, such as no request.
+	Measured bool
+	Value    *float64
 	// OverSince is nil when the figure is not over the threshold.
 	OverSince *time.Time
 	// Fired: over for as long as the plan asks.
@@ -142,6 +148,7 @@ func (m *Monitor) Report(ctx context.Context) Report {
 		if value, measured := m.figures.of(planned.Metric); measured {
 			trigger.Value = &value
 		}
+		trigger.Measured = trigger.Value != nil || planned.Metric == responseTime
 		if since, over := m.over[planned.ID]; over {
 			trigger.OverSince = &since
 			trigger.Fired = m.taken.Sub(since) >= planned.For

@@ -3,11 +3,13 @@ package scaling_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -53,13 +55,27 @@ func newMonitor(t *testing.T) (*scaling.Monitor, *world, *telemetry.Window) {
 	}), w, window
 }
 
+// shown is what Prometheus sees of the files.
+func shown(t *testing.T, m *scaling.Monitor) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	require.NoError(t, registry.Register(m.Collector()))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	require.Len(t, families, 1)
+	assert.Equal(t, "radpanel_files_bytes", families[0].GetName())
+	return families[0].GetMetric()[0].GetGauge().GetValue()
+}
+
 func TestFiguresAreMeasured(t *testing.T) {
 	t.Parallel()
 	m, w, window := newMonitor(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(w.files, "ab"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(w.files, "ab", "file"), make([]byte, 50_000_000), 0o600))
 	w.cpu(t, 1000, 9000)
+	assert.True(t, math.IsNaN(shown(t, m)), "not added up yet")
 	first := m.Report(t.Context())
+	assert.InDelta(t, 50e6, shown(t, m), 0)
 	assert.Nil(t, first.Figures.CPUPercent, "one sample is no rate")
 	assert.Nil(t, first.Figures.P95Seconds, "no request was served")
 	require.NotNil(t, first.Figures.StorageBytes)

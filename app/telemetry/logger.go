@@ -1,4 +1,4 @@
-// Package telemetry is what the service tells its operators: structured logs and metrics.
+// Package telemetry is what the service tells its operators: structured logs, metrics and traces.
 package telemetry
 
 import (
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Request is what every log line about a request carries. It is filled in as the request is understood, by the one
@@ -41,16 +43,19 @@ func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
 	return slog.New(requestHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})}), nil
 }
 
-// requestHandler adds the ids of the context's request to every line.
+// requestHandler adds the ids of the context's request and of its span to every line.
 type requestHandler struct{ slog.Handler }
 
-// Handle writes the line with the request's ids.
+// Handle writes the line with the ids.
 func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		record.AddAttrs(slog.String("request_id", r.ID))
 		if r.UserID != "" {
 			record.AddAttrs(slog.String("user_id", r.UserID))
 		}
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		record.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }
