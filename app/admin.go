@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/radpanel/radpanel/app/account"
@@ -48,12 +50,13 @@ func createAdmin(cmd *cobra.Command, email, password string) error {
 	if err := database.Migrate(cmd.Context(), cfg.MigrationDatabaseURL); err != nil {
 		return err
 	}
-	db, err := database.Open(database.Options{URL: cfg.DatabaseURL, Connections: 1, Wait: cfg.RequestTimeout})
+	cfg.DatabaseConnections, cfg.DatabaseWait = 2, cfg.RequestTimeout
+	store, err := openStore(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	accounts, err := account.New(account.Options{Config: cfg, DB: db})
+	defer store.Close()
+	accounts, err := account.New(account.Options{Config: cfg, DB: store.db, Cache: store.cache})
 	if err != nil {
 		return err
 	}

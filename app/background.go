@@ -27,7 +27,7 @@ type background struct {
 	workers int
 }
 
-func newBackground(cfg config.Config, db *database.DB, store file.Store, log *slog.Logger, metrics *telemetry.Metrics) (*background, error) {
+func newBackground(cfg config.Config, db *database.DB, store file.Store, log *slog.Logger, metrics *telemetry.Metrics, traces *telemetry.Tracing) (*background, error) {
 	b := &background{workers: cfg.Workers}
 	if b.workers == 0 {
 		return b, nil
@@ -37,13 +37,14 @@ func newBackground(cfg config.Config, db *database.DB, store file.Store, log *sl
 		return nil, fmt.Errorf("metrics of the jobs: %w", err)
 	}
 	b.worker, err = job.NewWorker(job.Options{
-		DB: db, Handlers: panel.NewTransfers(db, store, log).Handlers(), Concurrency: cfg.Workers, Log: log, Metrics: jobMetrics,
+		DB: db, Handlers: panel.NewTransfers(db, store, log).Handlers(), Concurrency: cfg.Workers, Tier: cfg.Tier, Log: log, Metrics: jobMetrics,
+		Traces: traces,
 	})
 	if err != nil {
 		return nil, err
 	}
 	b.keeper = job.NewHousekeeper(job.HousekeepingOptions{
-		DB: db, Store: store, Log: log, RestorationPeriod: panel.RestorationPeriod,
+		DB: db, Store: store, Log: log, Tier: cfg.Tier, RestorationPeriod: panel.RestorationPeriod,
 	})
 	return b, nil
 }

@@ -47,7 +47,7 @@ func newCommand() *cobra.Command {
 			return serve(cmd.Context(), cfg, cmd.OutOrStdout())
 		},
 	}
-	root.AddCommand(newOpenAPICommand(), newAdminCommand())
+	root.AddCommand(newOpenAPICommand(), newAdminCommand(), newBalancerHealthCommand())
 	return root
 }
 

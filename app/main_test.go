@@ -228,7 +228,9 @@ func (p *process) awaitExit(t *testing.T) {
 func TestNoAcceptedRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	d := server.NewDatabase(t)
-	p := start(t, testConfig(t, d))
+	cfg := testConfig(t, d)
+	cfg.DrainDelay = 5 * time.Second // Long enough to look at it meanwhile.
+	p := start(t, cfg)
 	p.await(t, "ready")
 	token := p.signUp(t)
 

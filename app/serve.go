@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +34,12 @@ const (
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 32 << 10
 
+	// frontDoorPath leads through the web server to the service and back (see infra/machine).
+	frontDoorPath = "/healthz/service"
+
+	// traceStopTimeout is how long the last traces may take. A restart must not wait for a store of traces that hangs.
+	traceStopTimeout = time.Second
+
 	// The database may come up after the service: it is tried again from firstRetry on, doubling up to lastRetry.
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -41,13 +49,18 @@ const (
 type service struct {
 	cfg      config.Config
 	log      *slog.Logger
-	db       *database.DB
+	store    *store
 	accounts *account.Service
 	api      *api.API
 	scaling  *scaling.Monitor
+	levels   *scaling.ServiceLevels
 	server   *http.Server
-	files    *file.Disk
-	jobs     *background
+	// connections are those that clients hold open.
+	connections atomic.Int64
+	files       *files
+	aligned     *alignment
+	jobs        *background
+	traces      *telemetry.Tracing
 }
 
 // serve runs the service until ctx ends or a part fails, then finishes what was accepted.
@@ -56,17 +69,21 @@ func serve(ctx context.Context, cfg config.Config, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer s.db.Close()
+	defer s.store.Close()
 	defer func() { _ = s.files.Close() }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.ListenAddress)
+	port, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.ListenAddress)
 	if err != nil {
 		return fmt.Errorf("RAD_LISTEN_ADDRESS %s: %w", cfg.ListenAddress, err)
+	}
+	listener, err := newGentleListener(port)
+	if err != nil {
+		return err
 	}
 	s.log.InfoContext(ctx, "started", "version", buildVersion(), "address", listener.Addr().String(), "config", cfg)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("HTTP server: %w", err)
 		}
 		return nil
@@ -74,11 +91,21 @@ func serve(ctx context.Context, cfg config.Config, logs io.Writer) error {
 	group.Go(func() error { return s.work(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		return s.drain(context.WithoutCancel(ctx))
+		return s.drain(context.WithoutCancel(ctx), listener)
 	})
 	err = group.Wait()
+	s.stopTracing()
 	s.log.Info("stopped", "error", err)
 	return err
+}
+
+// stopTracing sends the last traces, if whoever takes them still does.
+func (s *service) stopTracing() {
+	ctx, cancel := context.WithTimeout(context.Background(), traceStopTimeout)
+	defer cancel()
+	if err := s.traces.Stop(ctx); err != nil {
+		s.log.Warn("the last traces were not sent", "error", err)
+	}
 }
 
 func assemble(cfg config.Config, logs io.Writer) (*service, error) {
@@ -94,43 +121,75 @@ func assemble(cfg config.Config, logs io.Writer) (*service, error) {
 	}
 	metrics := telemetry.NewMetrics()
 	statements := database.NewStatementCounter(metrics.Registry)
-	db, err := database.Open(database.Options{
-		URL: cfg.DatabaseURL, Connections: cfg.DatabaseConnections, Wait: cfg.DatabaseWait, Tracer: statements,
-	})
+	store, err := openStore(cfg, log, metrics.Registry, statements)
 	if err != nil {
 		return nil, err
 	}
+	db := store.db
 	metrics.Registry.MustRegister(database.NewPoolCollector(db))
-	accounts, err := account.New(account.Options{Config: cfg, DB: db, Log: log})
+	if err := watchPoolers(cfg, metrics.Registry); err != nil {
+		return nil, err
+	}
+	accounts, err := account.New(account.Options{Config: cfg, DB: db, Cache: store.cache, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	monitor := scaling.New(scaling.Options{
+	measured := scaling.Options{
 		Config: cfg, Plan: plan, DB: db, Window: metrics.Window, Reads: statements.Reads, Log: log, Now: time.Now,
-	})
-	files, err := file.OpenDisk(cfg.FilesDirectory)
+	}
+	if store.cache != nil {
+		measured.CacheMemory = store.cache.Memory
+	}
+	monitor := scaling.New(measured)
+	metrics.Registry.MustRegister(monitor.Collector())
+	levels := &scaling.ServiceLevels{DB: db, URL: strings.TrimSuffix(cfg.PublicURL, "/") + frontDoorPath, Log: log, Now: time.Now}
+	metrics.Registry.MustRegister(scaling.NewCollector(monitor, levels))
+	history, err := scaling.NewHistorian(cfg, plan, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	files, err := openFiles(cfg, log, metrics.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("RAD_FILES_DIRECTORY: %w", err)
 	}
-	jobs, err := newBackground(cfg, db, files, log, metrics)
+	scheme, _, _ := strings.Cut(cfg.PublicURL, ":")
+	traces, err := telemetry.NewTracing(telemetry.TracingOptions{
+		Endpoint: cfg.TraceEndpoint, Ratio: cfg.TraceRatio, Slow: cfg.TraceSlow, PerSecond: cfg.TracesPerSecond,
+		Scheme: scheme, Version: buildVersion(), Tier: cfg.Tier, Instance: cfg.ListenAddress, Registry: metrics.Registry, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("RAD_TRACE_ENDPOINT: %w", err)
+	}
+	jobs, err := newBackground(cfg, db, files.Shared, log, metrics, traces)
 	if err != nil {
 		return nil, err
 	}
 	handler, err := api.New(api.Deps{
-		Config: cfg, DB: db, Accounts: accounts, Panels: panel.NewService(db), Files: files, WakeJobs: jobs.wake,
-		Log: log, Metrics: metrics, Plan: plan, Scaling: monitor,
+		Traces: traces,
+		Config: cfg, DB: db, Accounts: accounts, Panels: panel.NewService(db, store.cache, store.replicas), Files: files.Shared, WakeJobs: jobs.wake,
+		Log: log, Metrics: metrics, Plan: plan, Scaling: monitor, Levels: levels,
+		History: history,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{cfg: cfg, log: log, db: db, accounts: accounts, api: handler, scaling: monitor, files: files, jobs: jobs}
+	s := &service{cfg: cfg, log: log, store: store, accounts: accounts, api: handler, scaling: monitor, levels: levels, files: files, jobs: jobs, traces: traces}
+	token, err := peerToken(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.aligned = newAlignment(cfg, db, files.Shared, token, log)
+	requests := http.NewServeMux()
+	requests.Handle("/", handler.Handler())
+	requests.Handle(file.PeerPath, file.NewPeerHandler(files.Store, token))
 	s.server = &http.Server{
-		Handler:           handler.Handler(),
+		Handler:           requests,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       cfg.RequestTimeout + transferSlack,
 		WriteTimeout:      cfg.RequestTimeout + transferSlack,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         s.countConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
@@ -149,6 +208,10 @@ func (s *service) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.jobs.run(ctx) })
 	group.Go(func() error { s.scaling.Run(ctx); return nil })
+	group.Go(func() error { s.levels.Run(ctx); return nil })
+	group.Go(func() error { s.files.move(ctx); return nil })
+	group.Go(func() error { s.aligned.run(ctx); return nil })
+	group.Go(func() error { s.store.watch(ctx); return nil })
 	return group.Wait()
 }
 
@@ -156,6 +219,9 @@ func (s *service) work(ctx context.Context) error {
 // an error, because nothing good can come from serving on a schema that is not the expected one.
 func (s *service) migrate(ctx context.Context) error {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		if current, err := database.IsCurrent(ctx, s.store.db); err == nil && current {
+			return nil
+		}
 		err := database.Migrate(ctx, s.cfg.MigrationDatabaseURL)
 		if !errors.Is(err, database.ErrBusy) {
 			return err
@@ -171,13 +237,51 @@ func (s *service) migrate(ctx context.Context) error {
 	}
 }
 
+// keptConnections is how long a balancer may take to close the connections that it keeps to an instance which takes no
+// new ones: longer than Nginx keeps them (see infra/machine).
+const keptConnections = 4 * time.Second
+
+// awaitDisconnection leaves it to the balancer to close the connections that it has: a request that is on its way on one
+// of them just when this side closes it would be lost.
+func (s *service) awaitDisconnection(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keptConnections)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.connections.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// countConnection keeps count of the connections.
+func (s *service) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.connections.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
 // drain tells balancers to send no more, then stops accepting, and waits for the accepted requests.
-func (s *service) drain(ctx context.Context) error {
+func (s *service) drain(ctx context.Context, listener *gentleListener) error {
 	s.log.InfoContext(ctx, "draining", "delay", s.cfg.DrainDelay.String(), "timeout", s.cfg.DrainTimeout.String())
 	s.api.Drain()
 	time.Sleep(s.cfg.DrainDelay)
 	bounded, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
+	// From here on a balancer sends new connections to another instance.
+	if err := listener.closeGently(bounded); err != nil {
+		s.log.WarnContext(ctx, "the port was not closed as it should be", "error", err)
+	}
+	if s.cfg.DrainDelay > 0 {
+		s.awaitDisconnection(bounded)
+	}
 	if err := s.server.Shutdown(bounded); err != nil {
 		_ = s.server.Close()
 		return fmt.Errorf("requests were still running after RAD_DRAIN_TIMEOUT (%s) and were cut off: %w", s.cfg.DrainTimeout, err)

@@ -33,6 +33,22 @@ func TestSignUpInAndOut(t *testing.T) {
 	other.do(t, "GET", "/session", nil).is(t, http.StatusOK)
 }
 
+func TestWhoIsSignedInMayBeNobody(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	c.do(t, "GET", "/session?optional=true", nil).is(t, http.StatusOK)
+	left := "rad_session=" + strings.Repeat("A", 44)
+	for _, headers := range [][]string{nil, {"Cookie", left}} {
+		r := s.anonymous().do(t, "GET", "/session?optional=true", nil, headers...).is(t, http.StatusNoContent)
+		assert.Empty(t, r.Body)
+		assert.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+		for _, path := range []string{"/session", "/session?optional=false", "/account?optional=true"} {
+			s.anonymous().do(t, "GET", path, nil, headers...).is(t, http.StatusUnauthorized)
+		}
+	}
+}
+
 func TestTheCookieIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -46,6 +46,12 @@ func (a *API) trusts(address netip.Addr) bool {
 	return false
 }
 
+// isFromInside tells a request of our own programs from one of a user: it comes from where the proxies are, and past
+// them, for they all say whom they forward.
+func (a *API) isFromInside(r *http.Request) bool {
+	return a.trusts(peer(r)) && r.Header.Get("X-Forwarded-For") == ""
+}
+
 func peer(r *http.Request) netip.Addr {
 	addrPort, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -93,6 +93,9 @@ func validBodies(f fixture) map[string]map[string]string {
 		"confirm-totp":         {"code": `"123456"`},
 		"remove-totp":          {"current_password": quoted(password)},
 		"renew-recovery-codes": {"current_password": quoted(password)},
+		"report-page-load":     {"load_ms": `400`, "cold": `true`},
+		"begin-upload":         {"name": `"a.txt"`, "size_bytes": `5`},
+		"complete-upload":      {"completion": `"forged"`},
 		"update-user":          {"role": `"user"`, "status": `"active"`},
 		"create-panel":         {"name": `"Panel"`, "description": `"Text"`, "columns": `["a","b"]`},
 		"update-panel":         {"name": `"Panel"`, "description": `"Text"`, "columns": `["a","b"]`},
@@ -110,7 +113,8 @@ var validStatus = map[string]int{
 	"confirm-totp":         http.StatusConflict, // Not set up.
 	"remove-totp":          http.StatusConflict,
 	"renew-recovery-codes": http.StatusConflict,
-	"get-job-result":       http.StatusNotFound, // No worker runs.
+	"get-job-result":       http.StatusNotFound,            // No worker runs.
+	"complete-upload":      http.StatusUnprocessableEntity, // The disk makes no tokens.
 }
 
 func TestNoInputGivesAServerError(t *testing.T) {

@@ -27,7 +27,13 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	Now     func() time.Time
+	// Traces is nil where nothing is traced.
+	Traces *telemetry.Tracing
 	// Plan is what administrators see; nil when the instance was given none. Scaling measures what it asks for.
 	Plan    *config.Plan
 	Scaling *scaling.Monitor
+	// Levels records what users get, for all instances together.
+	Levels *scaling.ServiceLevels
+	// History knows how the figures went.
+	History *scaling.Historian
 }

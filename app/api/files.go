@@ -188,6 +188,10 @@ func (a *API) download(ctx context.Context, c content) (*huma.StreamResponse, er
 	if err != nil {
 		return nil, err
 	}
+	if answer, err := a.redirect(ctx, key, c); answer != nil || err != nil {
+		_ = object.Close() // Not even read.
+		return answer, err
+	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer func() { _ = object.Close() }() // Only read.
 		r, w := humago.Unwrap(ctx)

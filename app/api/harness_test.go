@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -45,7 +46,7 @@ type service struct {
 	Database *databasetest.Database
 	Accounts *account.Service
 	Scaling  *scaling.Monitor
-	Files    *file.Disk
+	Files    file.Store
 	Metrics  *telemetry.Metrics
 	Log      *logBuffer
 	URL      string
@@ -91,9 +92,21 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 	s.Scaling = scaling.New(scaling.Options{
 		Config: cfg, Plan: testPlan(), DB: s.DB, Window: s.Metrics.Window, Reads: statements.Reads, Log: log, Now: s.Clock.Now,
 	})
+	history, err := scaling.NewHistorian(cfg, testPlan(), s.Clock.Now)
+	require.NoError(t, err)
+	traces, err := telemetry.NewTracing(telemetry.TracingOptions{
+		Endpoint: cfg.TraceEndpoint, Ratio: 1, PerSecond: 1000, Slow: time.Hour, Scheme: "http", Registry: s.Metrics.Registry, Log: log,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = traces.Stop(ctx) // What is not sent by then no test waits for.
+	})
 	s.API, err = api.New(api.Deps{
-		Config: cfg, DB: s.DB, Accounts: s.Accounts, Panels: panel.NewService(s.DB), Files: s.openFiles(t),
-		Log: log, Metrics: s.Metrics, Now: s.Clock.Now, Plan: testPlan(), Scaling: s.Scaling,
+		Traces: traces, Config: cfg, DB: s.DB, Accounts: s.Accounts, Panels: panel.NewService(s.DB, nil, nil), Files: s.openFiles(t),
+		Levels: &scaling.ServiceLevels{DB: s.DB, URL: "http://127.0.0.1:1/", Now: time.Now},
+		Log:    log, Metrics: s.Metrics, Now: s.Clock.Now, Plan: testPlan(), Scaling: s.Scaling, History: history,
 	})
 	require.NoError(t, err)
 	s.API.SetReady()
@@ -104,8 +117,14 @@ func newService(t testing.TB, change ...func(*config.Config)) *service {
 }
 
 // openFiles opens the file store of the configuration.
-func (s *service) openFiles(t testing.TB) *file.Disk {
+func (s *service) openFiles(t testing.TB) file.Store {
 	t.Helper()
+	if s.Config.FileStore == config.FileStoreS3 {
+		store, err := file.OpenS3(s.Config)
+		require.NoError(t, err)
+		s.Files = store
+		return store
+	}
 	disk, err := file.OpenDisk(s.Config.FilesDirectory)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, disk.Close()) })
@@ -128,6 +147,10 @@ func testPlan() *config.Plan {
 			},
 		},
 		NextReview: config.PlanReview{Words: "After 100 active users", ActiveUsers: 100},
+		Records: map[string]string{
+			"database_connections": "radpanel:database_connections:count", "cache_memory": "radpanel:cache_memory:bytes",
+			"response_time_p95": "radpanel:response_time_p95:seconds",
+		},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // readyTimeout bounds the look at the database, so that a probe gets its answer before it gives up itself.
-const readyTimeout = time.Second
+const readyTimeout = 800 * time.Millisecond
 
 // registerHealth adds what machines ask: whether the process lives, whether to send it requests, and its metrics.
 func (a *API) registerHealth() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
@@ -16,6 +17,9 @@ import (
 type IdempotencyKey struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" doc:"A text of your own, such as a UUID: a repeated request with it gets the first answer and makes nothing."`
 }
+
+// runningRetryAfter is what a client is told to wait whose first request with the same key still runs.
+const runningRetryAfter = time.Second
 
 // created is the answer to a create. Body must survive a round trip through JSON, because a repeated request is
 // answered from what was stored.
@@ -92,7 +96,7 @@ func replay[T any](ctx context.Context, tx *database.Tx, c creation, hash []byte
 		return nil, err
 	}
 	if !free {
-		return nil, problem(http.StatusConflict, "The first request with this Idempotency-Key is still running. Try again in a moment.")
+		return nil, retryAfter(problem(http.StatusConflict, "The first request with this Idempotency-Key is still running. Try again in a moment."), runningRetryAfter)
 	}
 	stored, err := tx.FindIdempotencyKey(ctx, dbgen.FindIdempotencyKeyParams{Bucket: who.User.Bucket, UserID: who.User.ID, Key: c.Key})
 	if errors.Is(err, database.ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,7 +35,21 @@ func identity(ctx context.Context) Identity {
 	return ctx.Value(identityKey{}).(Identity) // See above.
 }
 
-// authenticate lets a request with a valid session pass; 401 for others.
+const optionalSessionKey = "optional-session"
+
+// orNobody makes an operation of signed-in users answer 204 to a request without a valid session that says optional=true:
+// to it, that nobody is signed in is an answer and no error.
+func orNobody(op huma.Operation) huma.Operation {
+	op.Metadata = map[string]any{optionalSessionKey: true}
+	return op
+}
+
+func nobodyWillDo(ctx huma.Context) bool {
+	optional, err := strconv.ParseBool(ctx.Query("optional"))
+	return err == nil && optional && ctx.Operation().Metadata[optionalSessionKey] == true
+}
+
+// authenticate lets a request with a valid session pass; 401 for others, see also orNobody.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	cookie, err := huma.ReadCookie(ctx, sessionCookie)
 	token := ""
@@ -42,6 +57,10 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		token = cookie.Value
 	}
 	session, user, err := a.Accounts.Authenticate(ctx.Context(), token)
+	if errors.Is(err, account.ErrUnauthenticated) && nobodyWillDo(ctx) {
+		ctx.SetStatus(http.StatusNoContent)
+		return
+	}
 	if err != nil {
 		a.refuse(ctx, err)
 		return

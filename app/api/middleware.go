@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -11,7 +12,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/radpanel/radpanel/app/file"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
 
@@ -25,9 +29,9 @@ func (a *API) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		done := a.Metrics.Started()
 		info := &telemetry.Request{ID: a.requestID(r)}
-		trace := &routeTrace{}
-		ctx := telemetry.WithRequest(withRouteTrace(r.Context(), trace), info)
-		r = r.WithContext(ctx)
+		route := &routeTrace{}
+		ctx, span := a.startTrace(telemetry.WithRequest(withRouteTrace(r.Context(), route), info), r)
+		r = r.WithContext(file.WithHost(ctx, r.Host))
 		if r.Body != nil {
 			r.Body = &clientBody{r.Body}
 		}
@@ -44,14 +48,23 @@ func (a *API) observe(next http.Handler) http.Handler {
 		// Deferred: an aborted answer leaves by a panic, and must be counted too.
 		defer func() {
 			took := time.Since(start)
-			done(trace.name(), recorder.code(), took)
+			telemetry.EndRequest(span, route.pattern, recorder.code())
+			done(route.name(), recorder.code(), took)
 			if isOperation(r) {
 				a.Metrics.Window.Observe(took)
 			}
-			a.logRequest(r, trace.name(), recorder, took)
+			a.logRequest(r, route.name(), recorder, took)
 		}()
 		next.ServeHTTP(recorder, r)
 	})
+}
+
+// startTrace begins the trace of a request, of users alone: probes and scrapes come every few seconds.
+func (a *API) startTrace(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
+	if a.Traces == nil || !isOperation(r) {
+		return ctx, noop.Span{}
+	}
+	return a.Traces.StartRequest(ctx, r, a.isFromInside(r))
 }
 
 func (a *API) logRequest(r *http.Request, route string, recorder *statusRecorder, took time.Duration) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/radpanel/radpanel/app/api"
 	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/app/database"
 )
 
 func TestWritesFromOtherOriginsAreRefused(t *testing.T) {
@@ -95,6 +96,23 @@ func TestForgedCursorsAreRefused(t *testing.T) {
 	}
 	c.do(t, "GET", "/panels?limit=1&sort=name&cursor="+page.NextCursor, nil).is(t, http.StatusUnprocessableEntity)
 	c.do(t, "GET", "/sessions?cursor="+page.NextCursor, nil).is(t, http.StatusUnprocessableEntity)
+}
+
+func TestACreateWhoseFirstTryStillRunsSaysWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	body := map[string]any{"name": "once"}
+	require.NoError(t, s.DB.InTx(t.Context(), func(tx *database.Tx) error { // As the first try would hold its key.
+		free, err := tx.TryLockIdempotencyKey(t.Context(), c.UserID+" k1")
+		require.NoError(t, err)
+		require.True(t, free)
+		r := c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1").is(t, http.StatusConflict)
+		assert.Contains(t, r.problem(t).Detail, "still running")
+		assert.Equal(t, "1", r.Header.Get("Retry-After"))
+		return nil
+	}))
+	c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1").is(t, http.StatusCreated)
 }
 
 func TestARepeatedCreateMakesOne(t *testing.T) {
@@ -262,6 +280,24 @@ func TestASlowRequestIsEnded(t *testing.T) {
 	require.NoError(t, err)
 	r := c.do(t, "PATCH", "/account", map[string]any{"name": "x"}, "If-Match", "*").is(t, http.StatusServiceUnavailable)
 	assert.Equal(t, "/problems/busy", r.problem(t).Type)
+}
+
+// A disk that is full does not recover by itself: whoever is told so should not ask again and again.
+func TestAFullDiskIsToldAsSuch(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	conn := s.Database.Connect(t)
+	_, err := conn.Exec(t.Context(), `CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+		CREATE TRIGGER no_space BEFORE INSERT ON panels FOR EACH ROW EXECUTE FUNCTION no_space()`)
+	require.NoError(t, err)
+	r := c.do(t, "POST", "/panels", map[string]any{"name": "x"}).is(t, http.StatusInsufficientStorage)
+	assert.Equal(t, "/problems/full", r.problem(t).Type)
+	assert.Contains(t, r.problem(t).Detail, "no space left")
+	assert.Empty(t, r.Header.Get("Retry-After"))
+	c.do(t, "GET", "/panels", nil).is(t, http.StatusOK)
+	assert.Contains(t, s.metrics(t), `radpanel_http_requests_shed_total{reason="space"} 1`)
 }
 
 // deadlineRecorder notes the deadline that is set on the connection.

@@ -31,8 +31,8 @@ func panelProblem(err error) error {
 	switch {
 	case errors.Is(err, job.ErrTooMany):
 		return retryAfter(typedProblem(http.StatusTooManyRequests, typeRateLimited, sentence(job.ErrTooMany)), jobsRetryAfter)
-	case errors.Is(err, file.ErrFull):
-		return problem(http.StatusInsufficientStorage, "There is no space left for files. Ask an administrator.")
+	case errors.Is(err, file.ErrUnavailable):
+		return retryAfter(typedProblem(http.StatusServiceUnavailable, typeBusy, "Files cannot be reached right now. Try again in a few seconds."), busyRetryAfter)
 	default:
 		return nil
 	}

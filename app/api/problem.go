@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/file"
 	"github.com/radpanel/radpanel/app/telemetry"
 )
 
@@ -19,6 +20,7 @@ const (
 	typeBlank        = "about:blank"
 	typeStale        = "/problems/stale-version"
 	typeBusy         = "/problems/busy"
+	typeFull         = "/problems/full"
 	typeRateLimited  = "/problems/rate-limited"
 	typeTOTPRequired = "/problems/totp-required"
 )
@@ -74,6 +76,11 @@ func (a *API) problemOf(ctx context.Context, err error) error {
 		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
 	case errors.As(err, &cut):
 		return problem(http.StatusRequestTimeout, "The body ended early, or came too slowly.")
+	case errors.Is(err, database.ErrFull), errors.Is(err, file.ErrFull):
+		a.Metrics.Shed("space")
+		a.Log.WarnContext(ctx, "request refused: no space left", "error", err)
+		// Not a 503, which clients repeat by themselves.
+		return typedProblem(http.StatusInsufficientStorage, typeFull, "There is no space left to store this; what is stored can still be read. Ask an administrator to make room.")
 	case errors.Is(err, database.ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		a.Metrics.Shed("database")
 		a.Log.WarnContext(ctx, "request refused: busy", "error", err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -15,8 +16,8 @@ func (a *API) registerScaling() {
 	register(a, a.forAdmins(huma.Operation{
 		OperationID: "get-scaling", Method: http.MethodGet, Path: "/admin/scaling", Tags: []string{tagAdmin},
 		Summary: "Read the scaling plan beside live figures",
-		Description: "Figures that this instance does not measure are null, never estimated. Without a plan file, the plan's parts are " +
-			"absent or empty.",
+		Description: "Triggers, requests and response time are of the whole tier where its Prometheus answers, else of this instance alone. " +
+			"Figures that nobody measures are null, never estimated. Without a plan file, the plan's parts are absent or empty.",
 	}), a.getScaling)
 }
 
@@ -78,7 +79,7 @@ type PlannedCost struct {
 // ScalingUse is what is in use of a tier's capacity.
 type ScalingUse struct {
 	ConcurrentUsers     *float64 `json:"concurrent_users" doc:"Users seen in the last five minutes."`
-	RequestsPerSecond   *float64 `json:"requests_per_second" doc:"Over the last minute, of this instance."`
+	RequestsPerSecond   *float64 `json:"requests_per_second" doc:"Of the whole tier, over five minutes; where no Prometheus answers, of this instance, over the last minute."`
 	DatabaseConnections *float64 `json:"database_connections" doc:"Client connections to the database server."`
 	StorageBytes        *float64 `json:"storage_bytes" doc:"Database and files together."`
 	CPUPercent          *float64 `json:"cpu_percent" doc:"Of this instance's host, over five minutes."`
@@ -90,19 +91,22 @@ type ScalingTrigger struct {
 	Words      string     `json:"words" doc:"The condition in the plan's words."`
 	Metric     string     `json:"metric"`
 	Unit       string     `json:"unit" enum:"seconds,percent,count,per_second,bytes"`
-	Value      *float64   `json:"value" doc:"Null: this instance does not measure the metric."`
+	Measured   bool       `json:"measured" doc:"Somebody measures the metric. Otherwise nothing is known of the trigger."`
+	Value      *float64   `json:"value" doc:"Null: it is not measured, or there was nothing to measure, such as no request."`
 	Threshold  float64    `json:"threshold" doc:"The trigger fires when the value was above it for_seconds without a break."`
 	ForSeconds float64    `json:"for_seconds"`
-	OverSince  *time.Time `json:"over_since" doc:"Since when the value has been above the threshold, as far as this instance has seen; null when it is not."`
+	OverSince  *time.Time `json:"over_since" doc:"Since when the value has been above the threshold, as far as Prometheus, or without it this instance, has seen; null when it is not."`
 	Fired      bool       `json:"fired"`
 	Reason     string     `json:"reason" doc:"Why it is measured so."`
 }
 
 // MeasuredSLO is what was measured of the SLO.
 type MeasuredSLO struct {
-	P95Seconds      *float64 `json:"p95_seconds" doc:"API, over the last five minutes."`
-	PageLoadSeconds *float64 `json:"page_load_seconds" doc:"Not measured here: always null."`
-	UptimePercent   *float64 `json:"uptime_percent" doc:"Not measured here: always null."`
+	P95Seconds      *float64   `json:"p95_seconds" doc:"API, over the last five minutes. Of the whole tier where its Prometheus answers, else of this instance."`
+	PageLoadSeconds *float64   `json:"page_load_seconds" doc:"95th percentile of the page loads of seven days with nothing in the browser's cache; null when there were none."`
+	PageLoads       int64      `json:"page_loads" doc:"How many page loads that is from."`
+	UptimePercent   *float64   `json:"uptime_percent" doc:"Share of the minutes of thirty days in which the front door answered; a minute in which nobody could ask counts as down. Null in the first minute."`
+	UptimeSince     *time.Time `json:"uptime_since" doc:"From when on the uptime is known."`
 }
 
 // NextReview is when the plan is looked at again.
@@ -114,7 +118,14 @@ type NextReview struct {
 type scalingOutput struct{ Body Scaling }
 
 func (a *API) getScaling(ctx context.Context, _ *struct{}) (*scalingOutput, error) {
-	report := a.Scaling.Report(ctx)
+	report, err := a.History.Complete(ctx, a.Scaling.Report(ctx))
+	if err != nil && !errors.Is(err, scaling.ErrNoHistory) {
+		a.Log.WarnContext(ctx, "this instance's figures stand for the tier's", "error", err)
+	}
+	levels, err := a.Levels.Measure(ctx)
+	if err != nil {
+		return nil, err
+	}
 	figures := report.Figures
 	body := Scaling{
 		Tier: a.Config.Tier, MeasuredAt: report.MeasuredAt, UptimeSeconds: report.Uptime.Seconds(),
@@ -124,7 +135,10 @@ func (a *API) getScaling(ctx context.Context, _ *struct{}) (*scalingOutput, erro
 			DatabaseConnections: figures.DatabaseConnections, StorageBytes: figures.StorageBytes, CPUPercent: figures.CPUPercent,
 		},
 		Triggers: make([]ScalingTrigger, len(report.Triggers)),
-		SLO:      MeasuredSLO{P95Seconds: figures.P95Seconds},
+		SLO: MeasuredSLO{
+			P95Seconds: figures.P95Seconds, PageLoadSeconds: levels.PageLoadSeconds, PageLoads: levels.PageLoads,
+			UptimePercent: levels.UptimePercent, UptimeSince: levels.UptimeSince,
+		},
 	}
 	for i, trigger := range report.Triggers {
 		body.Triggers[i] = scalingTriggerOf(trigger)
@@ -152,7 +166,7 @@ func (a *API) addPlan(body *Scaling) {
 
 func scalingTriggerOf(t scaling.Trigger) ScalingTrigger {
 	return ScalingTrigger{
-		ID: t.ID, Words: t.Words, Metric: t.Metric, Unit: string(t.Unit), Value: t.Value, Threshold: t.Threshold,
+		ID: t.ID, Words: t.Words, Metric: t.Metric, Unit: string(t.Unit), Measured: t.Measured, Value: t.Value, Threshold: t.Threshold,
 		ForSeconds: t.For.Seconds(), OverSince: t.OverSince, Fired: t.Fired, Reason: t.Reason,
 	}
 }

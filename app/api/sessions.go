@@ -20,10 +20,11 @@ func (a *API) registerSessions() {
 		Description:   "401 with the type /problems/totp-required: the password is right, send a code as well.",
 		DefaultStatus: http.StatusCreated,
 	}, a.signIn)
-	register(a, a.signedIn(huma.Operation{
+	register(a, orNobody(a.signedIn(huma.Operation{
 		OperationID: "get-session", Method: http.MethodGet, Path: "/session", Tags: []string{tagSessions},
-		Summary: "Read who is signed in",
-	}), a.getSession)
+		Summary:     "Read who is signed in",
+		Description: "204 without a body: nobody is, and optional is true.",
+	})), a.getSession)
 	register(a, a.signedIn(huma.Operation{
 		OperationID: "sign-out", Method: http.MethodDelete, Path: "/session", Tags: []string{tagSessions},
 		Summary: "Sign out", DefaultStatus: http.StatusNoContent,
@@ -101,9 +102,13 @@ func signedInAnswer(signed account.SignedIn, totp bool) *signedInOutput {
 	}
 }
 
+type getSessionInput struct {
+	Optional bool `query:"optional" doc:"Answer 204, not 401, when nobody is signed in."`
+}
+
 type getSessionOutput struct{ Body SignedIn }
 
-func (a *API) getSession(ctx context.Context, _ *struct{}) (*getSessionOutput, error) {
+func (a *API) getSession(ctx context.Context, _ *getSessionInput) (*getSessionOutput, error) {
 	who := identity(ctx)
 	totp, err := a.Accounts.HasTOTP(ctx, who.User)
 	if err != nil {

@@ -71,6 +71,9 @@ func bytesResponses(description string) map[string]*huma.Response {
 	return map[string]*huma.Response{
 		"200": answer(description),
 		"206": answer("The range that was asked for."),
+		"302": {Description: "The file store gives it, at this address and for a few minutes.", Headers: map[string]*huma.Param{
+			"Location": {Schema: &huma.Schema{Type: huma.TypeString}},
+		}},
 	}
 }
 

@@ -29,6 +29,9 @@ func LoadFrom(environment map[string]string) (Config, error) {
 	if len(c.TrustedProxies) == 1 && c.TrustedProxies[0] == none {
 		c.TrustedProxies = nil
 	}
+	if len(c.ReplicaDatabaseURLs) == 0 || c.ReplicaDatabaseURLs[0] == none {
+		c.ReplicaDatabaseURLs = nil
+	}
 	for _, p := range c.check() {
 		if !failed[p.variable] { // What could not be read is reported once, not twice.
 			problems = append(problems, p)
@@ -82,18 +85,30 @@ func render(v reflect.Value) string {
 		return x.Reveal()
 	case int:
 		return strconv.Itoa(x)
+	case float64:
+		return strconv.FormatFloat(x, 'g', -1, 64)
 	case int64:
 		return strconv.FormatInt(x, 10)
 	case time.Duration:
 		return x.String()
 	case []string:
-		if len(x) == 0 {
-			return none
+		return renderList(x)
+	case []Secret:
+		revealed := make([]string, len(x))
+		for i, secret := range x {
+			revealed[i] = secret.Reveal()
 		}
-		return strings.Join(x, ",")
+		return renderList(revealed)
 	default:
 		panic(fmt.Sprintf("config: a field of type %T cannot be rendered; teach render how", x))
 	}
+}
+
+func renderList(values []string) string {
+	if len(values) == 0 {
+		return none
+	}
+	return strings.Join(values, ",")
 }
 
 // problem is one thing that is wrong with one variable.
@@ -148,6 +163,8 @@ func kind(t reflect.Type) string {
 		return "duration such as 500ms, 20s or 168h"
 	case reflect.TypeFor[int](), reflect.TypeFor[int64]():
 		return "whole number"
+	case reflect.TypeFor[float64]():
+		return "number such as 0.1"
 	default:
 		return t.String()
 	}

@@ -15,6 +15,9 @@ type Plan struct {
 	Tiers []PlanTier `json:"tiers"`
 	// NextReview says when the plan itself is to be looked at again.
 	NextReview PlanReview `json:"next_review"`
+	// Records gives the names under which Prometheus keeps the metrics of triggers. It is no part of package stacks' JSON:
+	// whoever renders the file adds it.
+	Records map[string]string `json:"records,omitempty"`
 }
 
 // PlanReview is the moment at which the plan is to be looked at again, in the plan's words and as a number of users.
