@@ -14,6 +14,8 @@ export default defineConfig({
 	use: {
 		baseURL: process.env.RAD_URL ?? "http://127.0.0.1:8080",
 		viewport: { width: 1280, height: 860 },
+		// What fades in is judged when it is there, not on the way.
+		contextOptions: { reducedMotion: "reduce" },
 		screenshot: "only-on-failure",
 		trace: "retain-on-failure",
 		launchOptions: {

@@ -45,6 +45,7 @@ test("another device is signed out; a new password signs out all others", async 
 	await password.getByRole("button", { name: "Change password" }).click();
 	await expect(page.getByText("Password changed.")).toBeVisible();
 	expect(await statuses()).toEqual([401, 401]);
+	await expect(sessions).toHaveCount(1);
 	await page.reload();
 	await expect(page.getByRole("heading", { name: "Account", level: 1 })).toBeVisible();
 	await signIn(person.email, "another good pass phrase");

@@ -85,6 +85,15 @@ test("a file that is too large says so; one on a slow line shows its progress an
 	await expect.poll(async () => Number(await progress.getAttribute("value"))).toBeGreaterThan(0.02);
 	expect(Number(await progress.getAttribute("value"))).toBeLessThan(1);
 	await picture(home, "upload-progress");
+
+	// It goes on while one looks at the records, and leaving the page altogether would end it.
+	await home.getByRole("link", { name: "Records" }).click();
+	await expect(home.getByText("No records yet")).toBeVisible();
+	const warning = home.waitForEvent("dialog");
+	await home.close({ runBeforeUnload: true });
+	expect((await warning).type()).toBe("beforeunload");
+	await (await warning).dismiss();
+	await home.getByRole("link", { name: "Files" }).click();
 	await home.getByRole("button", { name: "Cancel the upload of slow.bin" }).click();
 	await expect(home.locator(".upload")).toHaveCount(0);
 	const { items } = await person.api.get<{ items: unknown[] }>(`/panels/${panel.id}/files`);

@@ -1,5 +1,6 @@
 import type { Page } from "@playwright/test";
-import { unique } from "./service.ts";
+import type { Job } from "../src/api/types.ts";
+import { signUp, unique } from "./service.ts";
 import { expect, picture, test } from "./test.ts";
 
 const item = (page: Page, name: string) => page.getByRole("listitem").filter({ hasText: name });
@@ -87,4 +88,60 @@ test("a form that was left by accident is as it was", async ({ home }) => {
 	await home.getByRole("button", { name: "Cancel" }).click();
 	await home.getByRole("button", { name: "New panel" }).first().click();
 	await expect(home.getByLabel("Name", { exact: true })).toHaveValue("");
+});
+
+test("the rest of a list that comes late does not come into another list", async ({ context, page, enter }) => {
+	const person = await signUp();
+	for (let n = 0; n < 51; n++) await person.api.panel(`Panel ${n}`);
+	await person.api.panel("The odd one");
+	let release = () => {};
+	const released = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	await page.route("**/api/v1/panels?*cursor=*", async (route) => {
+		await released;
+		await route.continue();
+	});
+	await enter(context, person);
+	await page.goto("/panels");
+	const names = page.locator(".panel-item-name");
+	await expect(names).toHaveCount(50);
+	const late = page.waitForRequest("**/api/v1/panels?*cursor=*");
+	await names.last().scrollIntoViewIfNeeded();
+	await page.getByRole("button", { name: "Show more" }).scrollIntoViewIfNeeded();
+	const rest = await late;
+	await page.getByLabel("Search panels by name").fill("odd");
+	await expect(names).toHaveText(["The odd one"]);
+	release();
+	await (await rest.response())?.finished();
+	// What the page makes of an answer it has drawn after two frames.
+	await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+	await expect(names).toHaveText(["The odd one"]);
+});
+
+test("jobs that are watched stay in sight as far as they were looked at", async ({ context, page, enter }) => {
+	const person = await signUp();
+	const panel = await person.api.panel("Exported often");
+	for (let n = 0; n < 51; n++) await person.api.export(panel);
+	let pages = 0;
+	await page.route("**/api/v1/jobs?*", async (route) => {
+		if (route.request().url().includes("cursor=")) {
+			pages++;
+			return route.continue();
+		}
+		// The newest is still at work.
+		const list = await person.api.get<{ items: Job[] }>(new URL(route.request().url()).search.replace(/^/, "/jobs"));
+		Object.assign(list.items[0] as Job, { state: "running" });
+		await route.fulfill({ json: list });
+	});
+	await enter(context, person);
+	await page.goto("/activity");
+	const rows = page.locator("tbody tr");
+	await expect(rows).toHaveCount(50);
+	await page.getByRole("button", { name: "Show more" }).scrollIntoViewIfNeeded();
+	await expect(rows).toHaveCount(51);
+	for (let look = 0; look < 2; look++) await page.waitForResponse("**/api/v1/jobs?*");
+	await expect(rows).toHaveCount(51);
+	expect(pages).toBe(1);
+	await page.unrouteAll({ behavior: "ignoreErrors" });
 });

@@ -182,18 +182,33 @@ test("the keyboard leads everywhere, and the focus goes along", async ({ home, s
 test("the theme is chosen, kept, and there before the first paint", async ({ home }) => {
 	await home.emulateMedia({ colorScheme: "light" });
 	await home.goto("/panels");
-	const ink = () => home.evaluate(() => getComputedStyle(document.documentElement).color);
+	const ink = () => home.evaluate(() => document.body && getComputedStyle(document.documentElement).color);
 	const light = await ink();
 	await home.getByRole("button", { name: "Theme: as the device" }).click();
 	await home.getByRole("button", { name: "Theme: light" }).click();
 	await expect(home.getByRole("button", { name: "Theme: dark" })).toBeVisible();
-	expect(await ink()).not.toBe(light);
+	const dark = await ink();
+	expect(dark).not.toBe(light);
+	// Without the application's code nothing but what runs before the first paint can have set it.
+	let release = () => {};
+	const released = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	await home.route("**/assets/index-*.js", async (route) => {
+		await released;
+		await route.continue();
+	});
 	await home.reload({ waitUntil: "commit" });
-	await expect.poll(() => home.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
-	expect(await ink()).not.toBe(light);
+	await expect.poll(() => home.evaluate(() => document.documentElement?.dataset.theme)).toBe("dark");
+	await expect.poll(ink).toBe(dark);
+	await expect(home.locator("#app")).toBeEmpty();
+	release();
+	await expect(home.getByRole("button", { name: "Theme: dark" })).toBeVisible();
+	expect(await ink()).toBe(dark);
 });
 
 test("pages load within the plan's target with nothing cached", async ({ browser, person, scene, enter }) => {
+	test.slow(); // Fifteen contexts, one after the other.
 	const lines: string[] = [];
 	for (const [name, path] of [
 		["sign-in", "/sign-in"],

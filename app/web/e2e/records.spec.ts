@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
-import type { PanelRecord } from "../src/api/types.ts";
+import type { Panel, PanelRecord } from "../src/api/types.ts";
 import { unique } from "./service.ts";
 import { expect, picture, test } from "./test.ts";
 
@@ -250,6 +250,29 @@ test("CSV is looked at, imported with its columns, and exported the same", async
 			.filter(Boolean),
 	).toHaveLength(301);
 	expect(csv).toContain('"Person, 299",City 299,299');
+});
+
+test("a panel's own export comes back with the fields that people gave it, and no others", async ({ home, person }) => {
+	const panel = await person.api.panel(unique("Again"));
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("button", { name: "Import CSV" }).first().click();
+	const dialog = home.getByRole("dialog");
+	// As an export has it, with the title as a spreadsheet may have changed it, and a field that is called as a fixed one.
+	const id = "01890a5d-ac96-774b-bcce-b302099a8057,2026-01-01T00:00:00Z";
+	await dialog.locator("input[type=file]").setInputFiles({
+		name: "export.csv",
+		mimeType: "text/csv",
+		buffer: Buffer.from(`id,created_at,Title,city,data.id,updated_at\n${id},Ada,London,7,2026-01-01T00:00:00Z\n`),
+	});
+	await expect(dialog.getByRole("alert")).toHaveCount(0);
+	await dialog.getByRole("button", { name: "Import", exact: true }).click();
+	await expect(home.getByText("Imported 1 record.")).toBeVisible({ timeout: 30_000 });
+	await expect(home.getByRole("columnheader", { name: "city" })).toBeVisible();
+	expect((await person.api.get<Panel>(`/panels/${panel.id}`)).columns).toEqual(["city", "id"]);
+	const { items } = await person.api.get<{ items: PanelRecord[] }>(`/panels/${panel.id}/records`);
+	expect(items.map(({ title, data }) => ({ title, data }))).toEqual([
+		{ title: "Ada", data: { city: "London", id: "7" } },
+	]);
 });
 
 test("CSV that cannot be imported says why, and nothing of it arrives", async ({ home, person }) => {

@@ -155,6 +155,39 @@ test("a service that was down is found again by itself", async ({ home, expected
 	await expect(home.locator(".banner")).toHaveCount(0);
 });
 
+test("a page whose code had not come when the service went down comes when it is back", async ({ home, expected }) => {
+	expected.push(/ERR_CONNECTION_REFUSED/);
+	await home.route("**/assets/account-*", (route) => route.abort("connectionrefused"));
+	await home.goto("/panels");
+	await expect(home.getByRole("heading", { name: "Panels", level: 1 })).toBeVisible();
+	await home.route("**/*", (route) => route.abort("connectionrefused"));
+	await home.getByRole("link", { name: "Account" }).click();
+	await expect(home.getByRole("alert")).toContainText("could not be reached", { timeout: 20_000 });
+	await expect(home.locator(".banner")).toBeVisible();
+	await home.unrouteAll();
+	await expect(home.getByLabel("Name", { exact: true })).toBeVisible({ timeout: 20_000 });
+	await expect(home.locator(".banner")).toHaveCount(0);
+});
+
+test("a page whose code a deployment has replaced is loaded anew, when it is asked for", async ({ home, expected }) => {
+	expected.push(/status of 404/);
+	const replaced = "**/assets/account-*";
+	let anew = false;
+	await home.route(replaced, (route) => (anew ? route.continue() : route.fulfill({ status: 404 })));
+	const missed = home.waitForResponse(replaced);
+	await home.goto("/panels");
+	await missed;
+	const panels = home.getByRole("heading", { name: "Panels", level: 1 });
+	await expect(panels).toBeVisible();
+	home.on("request", (request) => {
+		if (request.isNavigationRequest()) anew = true;
+	});
+	const loadedAnew = home.waitForEvent("load");
+	await home.getByRole("link", { name: "Account" }).click();
+	await loadedAnew;
+	await expect(home.getByLabel("Name", { exact: true })).toBeVisible();
+});
+
 test("an overloaded service is asked again when it says, and the create happens once", async ({
 	home,
 	person,
@@ -170,7 +203,7 @@ test("an overloaded service is asked again when it says, and the create happens 
 		// What a shedding service or its proxy answers before any work was done.
 		await route.fulfill({
 			status: 503,
-			headers: { "Retry-After": "1" },
+			headers: { "Retry-After": "3" },
 			contentType: "application/problem+json",
 			body: "{}",
 		});

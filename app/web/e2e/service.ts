@@ -46,7 +46,18 @@ export class Client {
 
 	/** Imports CSV and waits until the job is over. */
 	async import(panel: Panel, csv: string, deadline = 60_000): Promise<Job> {
-		const queued = await this.post<Job>(`/panels/${panel.id}/imports`, csv, { "Content-Type": "text/csv" });
+		return this.over(
+			await this.post<Job>(`/panels/${panel.id}/imports`, csv, { "Content-Type": "text/csv" }),
+			deadline,
+		);
+	}
+
+	/** Exports as CSV and waits until the job is over. */
+	async export(panel: Panel): Promise<Job> {
+		return this.over(await this.post<Job>(`/panels/${panel.id}/exports`), 60_000);
+	}
+
+	private async over(queued: Job, deadline: number): Promise<Job> {
 		let job = queued;
 		await expect
 			.poll(

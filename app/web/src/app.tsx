@@ -3,7 +3,7 @@ import { LocationProvider, Route, Router, useLocation } from "preact-iso";
 import NotFound from "./pages/not-found.tsx";
 import Renewal from "./pages/renewal.tsx";
 import { openingError, openSession } from "./state/opening.ts";
-import { isAdmin, renewal, standing } from "./state/session.ts";
+import { isAdmin, isExpected, renewal, standing } from "./state/session.ts";
 import { ConnectionBanner } from "./ui/connection-banner.tsx";
 import { CrashGuard } from "./ui/crash.tsx";
 import { lazy } from "./ui/lazy.tsx";
@@ -71,6 +71,8 @@ function Rooms() {
 			</Opening>
 		);
 	}
+	// Where nobody is expected, the frame would most likely make way for the sign-in page at once.
+	if (now === "unknown" && !isExpected()) return null;
 	if (now === "unknown" || detour !== undefined) return <Opening />;
 	if (now === "signed-out") {
 		return (
@@ -100,7 +102,7 @@ function Rooms() {
 
 /** The address to go on with after signing in: one of this panel's own, never a foreign one. */
 function inside(next: string | undefined): string {
-	if (!next) return home;
+	if (!next || !URL.canParse(next, location.origin)) return home;
 	const url = new URL(next, location.origin);
 	return url.origin === location.origin && next.startsWith("/") ? url.pathname + url.search : home;
 }

@@ -7,10 +7,12 @@
 		if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 		user = localStorage.getItem("rad.user");
 	} catch {
-		// Storage may be forbidden; the system's theme and the sign-in page are right then.
+		// Storage may be forbidden; the system's theme is right then.
 	}
-	if (user) {
-		window.radSession = fetch("/api/v1/session", { credentials: "same-origin" });
-		window.radSession.catch(() => undefined);
-	}
+	// The cookie may outlive what this browser remembers. Where nobody is expected, the sign-in page does not wait long.
+	window.radSession = fetch("/api/v1/session?optional=true", {
+		credentials: "same-origin",
+		signal: user ? null : AbortSignal.timeout(3_000),
+	});
+	window.radSession.catch(() => undefined);
 })();

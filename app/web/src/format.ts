@@ -21,6 +21,9 @@ export const percent = (share: number) => `${decimals.format(share * 100)}%`;
 
 const byteUnits = ["B", "KB", "MB", "GB", "TB"] as const;
 
+/** A share of time in percent, cut and not rounded: 99.996 is not yet 100. */
+export const availability = (value: number) => `${Math.floor(value * 100) / 100}%`;
+
 /** Bytes in steps of 1,024, as the plan and its limits count: its 20 GB are 20 × 1,024³ bytes. */
 export function bytes(value: number): string {
 	let unit = 0;

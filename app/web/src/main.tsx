@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { openSession } from "./state/opening.ts";
+import { reportPageLoad } from "./state/page-load.ts";
 import "./state/theme.ts";
 
 const root = document.getElementById("app");
@@ -8,12 +9,5 @@ if (!root) throw new Error("index.html has no element #app");
 void openSession();
 render(<App />, root);
 
-// A deployment replaces the hashed scripts: a page that was opened before it asks for one that is gone, and gets the new
-// ones by loading again. Once only, should they be missing for another reason.
-addEventListener("vite:preloadError", (event) => {
-	const mark = "rad.reloaded";
-	if (!navigator.onLine || sessionStorage.getItem(mark) === document.lastModified) return;
-	sessionStorage.setItem(mark, document.lastModified);
-	event.preventDefault();
-	location.reload();
-});
+// After the load event, whose end is what is measured.
+addEventListener("load", () => setTimeout(reportPageLoad));

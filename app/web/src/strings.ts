@@ -286,8 +286,6 @@ export const strings = {
 		preview: "The first rows",
 		noTitle: "This file has no column called “title”. Rename one of its columns and choose it again.",
 		empty: "This file is empty.",
-		showColumns: (columns: readonly string[]) =>
-			`Show ${columns.length === 1 ? "the new column" : "the new columns"} ${columns.join(", ")} in the table`,
 		start: "Import",
 		uploading: (name: string) => `Uploading ${name}`,
 		running: (name: string) => `Importing ${name}`,
@@ -481,6 +479,7 @@ export const strings = {
 		advice: {
 			stay: (tier: string, _next: string | undefined) => `Stay on ${tier}`,
 			watch: (tier: string, _next: string | undefined) => `Stay on ${tier}, and watch`,
+			unsure: (tier: string, _next: string | undefined) => `Not known whether to stay on ${tier}`,
 			act: (tier: string, next: string | undefined) => (next ? `Act: move to ${next}` : `Act: ${tier} is outgrown`),
 		},
 		fired: (words: readonly string[]) =>
@@ -492,10 +491,7 @@ export const strings = {
 		firedShort: "(a scaling trigger has fired)",
 		noneFired: "No trigger has fired.",
 		closest: (words: string, share: string) => `Closest: ${words}, at ${share} of its threshold.`,
-		unmeasured: (n: number, all: number) =>
-			n === all
-				? "None of its triggers is measured yet, so this says little."
-				: `${n} of ${all} triggers are not measured.`,
+		unmeasured: (words: readonly string[]) => `Not measured: ${words.join("; ")}.`,
 		next: (tier: string) => `See what ${tier} adds`,
 		ladder: "The plan’s tiers",
 		current: "You are here",
@@ -513,6 +509,7 @@ export const strings = {
 		of: (value: string, limit: string) => `${value} of ${limit}`,
 		noLimit: "no limit in the plan",
 		notMeasured: "not measured",
+		nothingToMeasure: "nothing to measure",
 		notMeasuredHere: "Not measured",
 		cpu: "CPU of this host",
 		triggers: (tier: string) => `Triggers for ${tier}`,
@@ -536,7 +533,27 @@ export const strings = {
 		kept: "Kept",
 		missed: "Missed",
 		objectives: { p95: "API response, p95", pageLoad: "Page load", uptime: "Uptime" },
+		fromLoads: (n: number) => `p95 of ${counted(n, "load", "loads")} with an empty cache in seven days`,
+		since: (time: string) => `minutes in which the front door answered, since ${time}`,
 		thisPage: (time: string) => `this page took ${time} in this browser`,
+		history: "Over time",
+		historyLead:
+			"The highest figure of each moment, of uptime the lowest. The dashed line is the threshold or the target.",
+		historySpan: "Look back",
+		historySpans: { hour: "An hour", day: "A day", week: "A week", month: "30 days" },
+		historyNever: "Nothing measured in this time",
+		historySummary: (name: string, least: string, most: string, last: string, limit: string) =>
+			`${name}: between ${least} and ${most}, ${last} last; ${limit}`,
+		historyLimit: { trigger: (limit: string) => `threshold ${limit}`, slo: (limit: string) => `target ${limit}` },
+		historyTable: "The same in figures",
+		historyTime: "From",
+		historyLeast: "Lowest",
+		historyMost: "Highest",
+		historyStates: {
+			unavailable: "Nobody keeps a history of this stack: its service was not told of a Prometheus.",
+			unreachable: "The history cannot be had at the moment: the stack’s Prometheus does not answer.",
+		},
+		historyNow: "now",
 		cost: "Monthly cost",
 		costBase: "The base: the plan adds nothing for this tier.",
 		money: (low: string, high: string, added: boolean) => `${added ? "+" : ""}$${low}–${high}`,

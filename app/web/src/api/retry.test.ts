@@ -77,6 +77,20 @@ describe("persist", () => {
 		expect((await persist(keyed.send, repeatable, keyed.surroundings)).status).toBe(201);
 	});
 
+	test("waits for an earlier try of the same create, and calls that no overload", async () => {
+		const first = scene([answer(409, { "Retry-After": "1" }), answer(201)]);
+		expect((await persist(first.send, repeatable, first.surroundings)).status).toBe(201);
+		expect(first.seen.waits).toEqual([1_000]);
+		expect(first.seen.busy.every((at) => at === null)).toBe(true);
+		const long = scene([answer(409, { "Retry-After": "1" })]);
+		expect((await persist(long.send, repeatable, long.surroundings)).status).toBe(409);
+		expect(long.seen.sent).toBe(busyAttempts);
+		const taken = scene([answer(409), answer(201)]);
+		expect((await persist(taken.send, repeatable, taken.surroundings)).status).toBe(409);
+		const unkeyed = scene([answer(409, { "Retry-After": "1" }), answer(201)]);
+		expect((await persist(unkeyed.send, once, unkeyed.surroundings)).status).toBe(409);
+	});
+
 	test("tries again when the service cannot be reached, if that is safe", async () => {
 		const dropped = scene(["dropped", "dropped", answer(200)]);
 		expect((await persist(dropped.send, repeatable, dropped.surroundings)).status).toBe(200);

@@ -29,7 +29,10 @@ export interface Terms {
 
 /** Waits after each failure to reach the service, in milliseconds: a dropped connection is often back at once. */
 export const networkWaits = [300, 1_000, 3_000] as const;
-/** How often an overloaded service is asked again, and the longest wait that is sat out in front of a person. */
+/**
+ * How often a service is asked that is overloaded or at work on the same create, and the longest wait that is sat out in
+ * front of a person.
+ */
 export const busyAttempts = 4;
 export const longestWait = 15_000;
 /** The wait when an overloaded service or its proxy names none, in milliseconds. */
@@ -38,8 +41,9 @@ export const defaultWait = 1_000;
 const overloaded = new Set([502, 503, 504]);
 
 /**
- * Sends until there is an answer to show. An unreachable or overloaded service is asked again where that is safe; an
- * expired session is renewed by its owner and the request is then sent again, so that nothing typed is lost.
+ * Sends until there is an answer to show. A service that is unreachable, overloaded or still at work on an earlier try is
+ * asked again where that is safe; an expired session is renewed by its owner and the request is then sent again, so that
+ * nothing typed is lost.
  */
 export async function persist<T extends Answer>(
 	send: () => Promise<T>,
@@ -63,8 +67,12 @@ export async function persist<T extends Answer>(
 		}
 		surroundings.reached(true);
 
-		if (overloaded.has(answer.status)) {
-			const wait = retryAfter(answer.headers.get("Retry-After"), surroundings.now()) ?? defaultWait * 2 ** refusals;
+		const named = retryAfter(answer.headers.get("Retry-After"), surroundings.now());
+		const busy = overloaded.has(answer.status);
+		// A conflict that will pass: an earlier try of the same create still runs.
+		const running = answer.status === 409 && named !== undefined;
+		if (busy || running) {
+			const wait = named ?? defaultWait * 2 ** refusals;
 			refusals++;
 			// A 503 was refused before any work was done; 502 and 504 may have done it.
 			const safe = terms.repeatable || answer.status === 503;
@@ -72,7 +80,7 @@ export async function persist<T extends Answer>(
 				surroundings.busy(null);
 				return answer;
 			}
-			surroundings.busy(surroundings.now() + wait);
+			surroundings.busy(busy ? surroundings.now() + wait : null);
 			try {
 				await surroundings.wait(wait, terms.signal);
 			} catch (error) {

@@ -202,9 +202,29 @@ export interface paths {
         };
         /**
          * Read the scaling plan beside live figures
-         * @description Figures that this instance does not measure are null, never estimated. Without a plan file, the plan's parts are absent or empty.
+         * @description Triggers, requests and response time are of the whole tier where its Prometheus answers, else of this instance alone. Figures that nobody measures are null, never estimated. Without a plan file, the plan's parts are absent or empty.
          */
         get: operations["get-scaling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/scaling/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how the figures of triggers and SLO went
+         * @description The stack's Prometheus has the history. Where there is none, or it does not answer, the curves are empty and state says so: the live figures do not depend on it.
+         */
+        get: operations["get-scaling-history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -304,6 +324,26 @@ export interface paths {
         get: operations["get-job-result"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/page-loads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report how long a page took to load
+         * @description Sent by the front end, once for each load of the whole page. Only the time is kept, in a histogram of all users; administrators see its 95th percentile beside the plan's target.
+         */
+        post: operations["report-page-load"];
         delete?: never;
         options?: never;
         head?: never;
@@ -532,6 +572,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/panels/{panel_id}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask where to send a file
+         * @description Send the file's bytes to the address that is answered, by the method and with the headers that are answered. If there is a completion, the file store takes the bytes itself: complete the upload then.
+         */
+        post: operations["begin-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/panels/{panel_id}/uploads/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Attach a file that was sent to the file store
+         * @description Can be repeated: it answers with the same file.
+         */
+        post: operations["complete-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -539,7 +619,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read who is signed in */
+        /**
+         * Read who is signed in
+         * @description 204 without a body: nobody is, and optional is true.
+         */
         get: operations["get-session"];
         put?: never;
         post?: never;
@@ -613,9 +696,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        BeginUploadInputBody: {
+            /** @description The file's name; of a path only the last part is kept. */
+            name: string;
+            /** Format: int64 */
+            size_bytes: number;
+        };
         ChangePasswordInputBody: {
             current_password: string;
             new_password: string;
+        };
+        CompleteUploadInputBody: {
+            completion: string;
         };
         ConfirmTOTPInputBody: {
             code: string;
@@ -758,24 +850,43 @@ export interface components {
         MeasuredSLO: {
             /**
              * Format: double
-             * @description API, over the last five minutes.
+             * @description API, over the last five minutes. Of the whole tier where its Prometheus answers, else of this instance.
              */
             p95_seconds: number | null;
             /**
              * Format: double
-             * @description Not measured here: always null.
+             * @description 95th percentile of the page loads of seven days with nothing in the browser's cache; null when there were none.
              */
             page_load_seconds: number | null;
             /**
+             * Format: int64
+             * @description How many page loads that is from.
+             */
+            page_loads: number;
+            /**
              * Format: double
-             * @description Not measured here: always null.
+             * @description Share of the minutes of thirty days in which the front door answered; a minute in which nobody could ask counts as down. Null in the first minute.
              */
             uptime_percent: number | null;
+            /**
+             * Format: date-time
+             * @description From when on the uptime is known.
+             */
+            uptime_since: string | null;
         };
         NextReview: {
             /** Format: int64 */
             active_users: number;
             words: string;
+        };
+        PageLoadInputBody: {
+            /** @description Nothing of the front end was in the browser's cache. */
+            cold: boolean;
+            /**
+             * Format: int64
+             * @description From the start of the navigation to the end of the load event.
+             */
+            load_ms: number;
         };
         Panel: {
             /** @description The keys of the records' data that are shown, in order. */
@@ -899,15 +1010,56 @@ export interface components {
             uptime_seconds: number;
             use: components["schemas"]["ScalingUse"];
         };
+        ScalingCurve: {
+            /** @description The trigger's, or slo-p95, slo-page-load, slo-uptime. */
+            id: string;
+            /**
+             * Format: double
+             * @description The trigger's threshold or the SLO's target.
+             */
+            limit: number;
+            /** @enum {string} */
+            unit: "seconds" | "percent" | "count" | "per_second" | "bytes";
+            /** @description One for each step: the highest within it, of uptime the lowest. Null is what was not measured. */
+            values: (number | null)[];
+        };
+        ScalingHistory: {
+            /**
+             * Format: date-time
+             * @description The time of the first value of each curve.
+             */
+            since: string;
+            /** @description p95, page load, uptime. */
+            slo: components["schemas"]["ScalingCurve"][];
+            /**
+             * @description unavailable: no Prometheus was named to this instance; unreachable: it does not answer.
+             * @enum {string}
+             */
+            state: "available" | "unavailable" | "unreachable";
+            /**
+             * Format: double
+             * @description The time between two values.
+             */
+            step_seconds: number;
+            /** @description In the order of the triggers. */
+            triggers: components["schemas"]["ScalingCurve"][];
+            /**
+             * Format: date-time
+             * @description The time of the last one.
+             */
+            until: string;
+        };
         ScalingTrigger: {
             fired: boolean;
             /** Format: double */
             for_seconds: number;
             id: string;
+            /** @description Somebody measures the metric. Otherwise nothing is known of the trigger. */
+            measured: boolean;
             metric: string;
             /**
              * Format: date-time
-             * @description Since when the value has been above the threshold, as far as this instance has seen; null when it is not.
+             * @description Since when the value has been above the threshold, as far as Prometheus, or without it this instance, has seen; null when it is not.
              */
             over_since: string | null;
             /** @description Why it is measured so. */
@@ -921,7 +1073,7 @@ export interface components {
             unit: "seconds" | "percent" | "count" | "per_second" | "bytes";
             /**
              * Format: double
-             * @description Null: this instance does not measure the metric.
+             * @description Null: it is not measured, or there was nothing to measure, such as no request.
              */
             value: number | null;
             /** @description The condition in the plan's words. */
@@ -945,7 +1097,7 @@ export interface components {
             database_connections: number | null;
             /**
              * Format: double
-             * @description Over the last minute, of this instance.
+             * @description Of the whole tier, over five minutes; where no Prometheus answers, of this instance, over the last minute.
              */
             requests_per_second: number | null;
             /**
@@ -1011,6 +1163,16 @@ export interface components {
             role?: "user" | "admin";
             /** @enum {string} */
             status?: "active" | "suspended";
+        };
+        UploadTarget: {
+            /** @description The token that completes the upload; absent if the answer to the bytes is the file itself. */
+            completion?: string;
+            headers: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            method: "PUT" | "POST";
+            url: string;
         };
         User: {
             /** Format: date-time */
@@ -1432,6 +1594,38 @@ export interface operations {
             };
         };
     };
+    "get-scaling-history": {
+        parameters: {
+            query?: {
+                /** @description How far back the history goes. */
+                span?: "hour" | "day" | "week" | "month";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingHistory"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-users": {
         parameters: {
             query?: {
@@ -1596,6 +1790,45 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description The file store gives it, at this address and for a few minutes. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "report-page-load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PageLoadInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
         };
@@ -1994,6 +2227,14 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
+            /** @description The file store gives it, at this address and for a few minutes. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     "import-records": {
@@ -2293,9 +2534,85 @@ export interface operations {
             };
         };
     };
-    "get-session": {
+    "begin-upload": {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                panel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginUploadInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadTarget"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "complete-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                panel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompleteUploadInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    "Idempotent-Replayed"?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-session": {
+        parameters: {
+            query?: {
+                /** @description Answer 204, not 401, when nobody is signed in. */
+                optional?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -12,4 +12,6 @@ export type StoredFile = Schemas["File"];
 export type Job = Schemas["Job"];
 export type Scaling = Schemas["Scaling"];
 export type ScalingTrigger = Schemas["ScalingTrigger"];
+export type ScalingHistory = Schemas["ScalingHistory"];
+export type ScalingCurve = Schemas["ScalingCurve"];
 export type PlannedTier = Schemas["PlannedTier"];

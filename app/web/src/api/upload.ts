@@ -1,11 +1,12 @@
-import { refusal } from "./client.ts";
+import { refusal, service, take } from "./client.ts";
 import { RequestError } from "./problem.ts";
 import { type Answer, persist } from "./retry.ts";
 import { surroundings } from "./surroundings.ts";
+import type { StoredFile } from "./types.ts";
 
 interface UploadTerms {
-	contentType: string;
-	idempotencyKey: string;
+	method?: "POST" | "PUT";
+	headers: Record<string, string>;
 	signal: AbortSignal;
 	/** Called with the share that is sent, from 0 to 1. */
 	onProgress: (share: number) => void;
@@ -16,7 +17,7 @@ interface UploadAnswer extends Answer {
 }
 
 /**
- * Sends a file as the body of a POST. XMLHttpRequest does it because fetch cannot tell how far an upload is; retries and
+ * Sends a file as the body of a request. XMLHttpRequest does it because fetch cannot tell how far an upload is; retries and
  * expired sessions are handled as everywhere else.
  */
 export async function upload<T>(path: string, file: Blob, terms: UploadTerms): Promise<T> {
@@ -39,9 +40,8 @@ function post(path: string, file: Blob, terms: UploadTerms): Promise<UploadAnswe
 	return new Promise((resolve, reject) => {
 		const request = new XMLHttpRequest();
 		const abort = () => request.abort();
-		request.open("POST", path);
-		request.setRequestHeader("Content-Type", terms.contentType);
-		request.setRequestHeader("Idempotency-Key", terms.idempotencyKey);
+		request.open(terms.method ?? "POST", path);
+		for (const [name, value] of Object.entries(terms.headers)) request.setRequestHeader(name, value);
 		request.upload.addEventListener("progress", (event) => {
 			if (event.lengthComputable) terms.onProgress(event.total === 0 ? 1 : event.loaded / event.total);
 		});
@@ -59,6 +59,41 @@ function post(path: string, file: Blob, terms: UploadTerms): Promise<UploadAnswe
 		if (terms.signal.aborted) return reject(terms.signal.reason);
 		request.send(file);
 	});
+}
+
+/** One file's, for all tries: a file whose answer got lost is not stored twice. */
+export interface Ticket {
+	readonly key: string;
+	/** The completion of bytes that the file store has got. */
+	sent?: string;
+}
+
+/**
+ * Stores a file in a panel: asks where its bytes go, sends them there, and tells the service when it was not the service
+ * that took them. Every step can be repeated.
+ */
+export async function storeFile(
+	panelID: string,
+	file: File,
+	terms: { ticket: Ticket; signal: AbortSignal; onProgress: (share: number) => void },
+): Promise<StoredFile> {
+	const { ticket, signal, onProgress } = terms;
+	const params = { path: { panel_id: panelID } };
+	const complete = (completion: string) =>
+		take(service.POST("/api/v1/panels/{panel_id}/uploads/completions", { params, body: { completion }, signal }));
+	if (ticket.sent) return complete(ticket.sent);
+	const target = await take(
+		service.POST("/api/v1/panels/{panel_id}/uploads", {
+			params,
+			body: { name: file.name, size_bytes: file.size },
+			signal,
+		}),
+	);
+	const headers = target.completion ? target.headers : { ...target.headers, "Idempotency-Key": ticket.key };
+	const stored = await upload<StoredFile>(target.url, file, { method: target.method, headers, signal, onProgress });
+	if (!target.completion) return stored;
+	ticket.sent = target.completion;
+	return complete(target.completion);
 }
 
 function parsed(text: string): unknown {

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { service, take } from "../api/client.ts";
 import { useResource } from "../state/resource.ts";
 import { strings } from "../strings.ts";
@@ -12,6 +13,8 @@ import { TwoFactor } from "./account/totp.tsx";
 /** Who the person is, how they sign in and where they are, and what of theirs is kept here. */
 export default function Account() {
 	const account = useResource("account", (signal) => take(service.GET("/api/v1/account", { signal })));
+	// A new password ends the other sessions: their list starts afresh.
+	const [passwords, setPasswords] = useState(0);
 	const { data, error } = account;
 	return (
 		<div class="page">
@@ -23,8 +26,8 @@ export default function Account() {
 			) : (
 				<div class="sections">
 					<Profile account={data} onChanged={account.replace} />
-					<Sessions />
-					<PasswordSection email={data.email} />
+					<Sessions key={passwords} />
+					<PasswordSection email={data.email} onChanged={() => setPasswords((count) => count + 1)} />
 					<TwoFactor enabled={data.totp_enabled} onChanged={account.reload} />
 					<OwnData />
 				</div>

@@ -10,6 +10,7 @@ import { AdminTabs } from "../ui/shell.tsx";
 import { Empty, Failed, LoadingRows } from "../ui/states.tsx";
 import { Time } from "../ui/time.tsx";
 import { CapacityCard } from "./scaling/capacity.tsx";
+import { HistoryCard } from "./scaling/history.tsx";
 import { Ladder } from "./scaling/ladder.tsx";
 import { CostCard, NextTierCard, ReviewCard } from "./scaling/next.tsx";
 import { ServiceLevels } from "./scaling/service-levels.tsx";
@@ -78,6 +79,7 @@ function Report({ scaling }: { scaling: Scaling }) {
 					<CapacityCard use={scaling.use} capacity={current.capacity} />
 					<Triggers triggers={scaling.triggers} next={next} now={Date.parse(scaling.measured_at)} />
 					<ServiceLevels target={current.slo} measured={scaling.slo} />
+					<HistoryCard triggers={scaling.triggers} />
 				</div>
 				<div class="scaling-column">
 					<CostCard tier={current} />

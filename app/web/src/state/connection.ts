@@ -20,14 +20,20 @@ const pause = 4_000;
 effect(() => {
 	if (!offline.value) return;
 	const timer = setInterval(() => {
-		if (!navigator.onLine) return;
-		fetch("/", { method: "HEAD", cache: "no-store" }).then(
-			() => reached(true),
-			() => undefined,
-		);
+		if (navigator.onLine) void probe();
 	}, pause);
 	return () => clearInterval(timer);
 });
+
+/** Asks the web server whether it can be reached at all, and notes it. */
+export async function probe(): Promise<boolean> {
+	const answers = await fetch("/", { method: "HEAD", cache: "no-store" }).then(
+		() => true,
+		() => false,
+	);
+	reached(answers);
+	return answers;
+}
 
 /** Notes whether a request got an answer, whatever it was. */
 export function reached(yes: boolean): void {

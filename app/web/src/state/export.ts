@@ -4,6 +4,7 @@ import { RequestError } from "../api/problem.ts";
 import type { Job, Panel } from "../api/types.ts";
 import { explain, strings } from "../strings.ts";
 import { download, followJob, resultAddress, shareDone } from "./jobs.ts";
+import { sessionEnd } from "./session.ts";
 import { toast, undoable, updateToast } from "./toasts.ts";
 
 const text = strings.export;
@@ -23,9 +24,10 @@ export function exportAccount(): Promise<void> {
 }
 
 async function exportAs(name: string, ask: () => Promise<Job>): Promise<void> {
+	const end = sessionEnd();
 	const id = toast({ tone: "plain", text: text.running(name), progress: null });
 	try {
-		const job = await followJob(await ask(), (now) =>
+		const job = await followJob(await ask(), end, (now) =>
 			updateToast(id, { tone: "plain", text: text.running(name), progress: shareDone(now) }),
 		);
 		if (job.state === "failed") {
@@ -41,6 +43,7 @@ async function exportAs(name: string, ask: () => Promise<Job>): Promise<void> {
 			action: { label: text.download, run: () => download(address) },
 		});
 	} catch (error) {
+		if (end.aborted) return;
 		if (!(error instanceof RequestError)) throw error;
 		updateToast(id, { tone: "bad", text: text.failed(name, explain(error)), lasts: undoable });
 	}

@@ -1,5 +1,6 @@
 import { root, service, take } from "../api/client.ts";
 import { RequestError } from "../api/problem.ts";
+import { surroundings } from "../api/surroundings.ts";
 import type { Job } from "../api/types.ts";
 
 /** Pauses between two looks at a job, in milliseconds: short jobs are seen to end soon, long ones asked for seldom. */
@@ -17,16 +18,17 @@ export function shareDone(job: Job): number | null {
 /** Where the result of a job that succeeded can be downloaded. */
 export const resultAddress = (job: Job) => `${root}/jobs/${job.id}/result`;
 
-/** Follows a job until it is over. A service that cannot be reached for a while does not end it. */
-export async function followJob(job: Job, onProgress: (job: Job) => void): Promise<Job> {
+/** Follows a job until it is over, or signal aborts. A service that cannot be reached for a while does not end it. */
+export async function followJob(job: Job, signal: AbortSignal, onProgress: (job: Job) => void): Promise<Job> {
 	let now = job;
 	let pause = firstPause;
+	signal.throwIfAborted();
 	while (!isOver(now)) {
 		onProgress(now);
-		await new Promise((resolve) => setTimeout(resolve, pause));
+		await surroundings.wait(pause, signal);
 		pause = Math.min(pause * 1.4, longestPause);
 		try {
-			now = await take(service.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: job.id } } }));
+			now = await take(service.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: job.id } }, signal }));
 		} catch (error) {
 			if (!(error instanceof RequestError) || (error.fault !== "unreachable" && error.fault !== "busy")) throw error;
 		}

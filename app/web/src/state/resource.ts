@@ -9,7 +9,7 @@ export interface Resource<T> {
 	error: RequestError | undefined;
 	loading: boolean;
 	reload(): void;
-	/** Replaces the data, after a change that was made here. */
+	/** Replaces the data, after a change that was made here. It does nothing once the view shows another key, or is gone. */
 	replace(data: T): void;
 }
 
@@ -65,15 +65,23 @@ export function useResource<T>(key: string, load: (signal: AbortSignal) => Promi
 			}),
 		[],
 	);
+	useEffect(
+		() => () => {
+			state.current = null;
+		},
+		[],
+	);
 
-	const { data, error, loading } = state.current;
+	const current = state.current;
+	const { data, error, loading } = current;
 	return {
 		data,
 		error,
 		loading,
 		reload: () => setRound((previous) => previous + 1),
 		replace: (next) => {
-			if (state.current) state.current.data = next;
+			if (state.current !== current) return;
+			current.data = next;
 			remember(key, next);
 			redraw((count) => count + 1);
 		},

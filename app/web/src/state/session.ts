@@ -17,6 +17,7 @@ export const renewal = signal<{ email: string } | null>(null);
 
 let pending: { promise: Promise<boolean>; settle: (renewed: boolean) => void } | null = null;
 const onSignOut = new Set<(left: boolean) => void>();
+let ending = new AbortController();
 
 /**
  * Calls forget whenever a session ends: what is held of its user must go. left tells that they went by themselves, so that
@@ -24,6 +25,16 @@ const onSignOut = new Set<(left: boolean) => void>();
  */
 export function whenSignedOut(forget: (left: boolean) => void): void {
 	onSignOut.add(forget);
+}
+
+/** Whether somebody was signed in when this browser was left. */
+export function isExpected(): boolean {
+	return browserStore.get(key) !== null;
+}
+
+/** Aborts when the session of now ends: what goes on behind a page is nothing to whoever signs in next. */
+export function sessionEnd(): AbortSignal {
+	return ending.signal;
 }
 
 export function signedIn(who: User): void {
@@ -72,6 +83,8 @@ function settle(renewed: boolean): void {
 }
 
 function forgetAll(left: boolean): void {
+	ending.abort(new DOMException("the session ended", "AbortError"));
+	ending = new AbortController();
 	for (const forget of onSignOut) forget(left);
 }
 

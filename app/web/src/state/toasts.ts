@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { whenSignedOut } from "./session.ts";
 
 /** A short message in the corner of the page, with at most one thing to do about it. */
 export interface Toast {
@@ -14,6 +15,9 @@ export interface Toast {
 }
 
 export const toasts = signal<readonly Toast[]>([]);
+whenSignedOut(() => {
+	toasts.value = [];
+});
 
 let last = 0;
 

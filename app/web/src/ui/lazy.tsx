@@ -1,7 +1,8 @@
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { RequestError } from "../api/problem.ts";
-import { reconnections } from "../state/connection.ts";
+import { probe, reconnections } from "../state/connection.ts";
+import { tabStore } from "../state/storage.ts";
 import { Failed, LoadingRows } from "./states.tsx";
 
 /** A component whose code comes when it is first shown, or earlier by preload(). */
@@ -41,7 +42,11 @@ export function lazy<P extends object>(load: () => Promise<{ default: FunctionCo
 					setError(undefined);
 					redraw((count) => count + 1);
 				},
-				() => !gone && setError(new RequestError(0, { title: "No answer", status: 0 })),
+				async () => {
+					if (gone) return;
+					setError(new RequestError(0, { title: "No answer", status: 0 }));
+					if ((await probe()) && !gone) loadPageAnew();
+				},
 			);
 			return () => {
 				gone = true;
@@ -68,4 +73,20 @@ export function lazy<P extends object>(load: () => Promise<{ default: FunctionCo
 	}
 	OnDemand.preload = preload;
 	return OnDemand;
+}
+
+/** In milliseconds. */
+const leastBetweenLoads = 30_000;
+
+/**
+ * A deployment replaces the hashed scripts: a page that was opened before it asks for one that is gone, and gets the new
+ * ones by loading again. Not at once again, should the script be missing for another reason.
+ */
+function loadPageAnew(): void {
+	const mark = "rad.reloaded";
+	const now = Date.now();
+	if (now - Number(tabStore.get(mark)) < leastBetweenLoads) return;
+	tabStore.set(mark, String(now));
+	// Where nothing can be kept, nothing would stop it from loading for ever.
+	if (tabStore.get(mark) === String(now)) location.reload();
 }

@@ -20,9 +20,12 @@ interface MoreProps<T> {
 /** The rest of a long list: it comes when its end is scrolled to, or by the button. */
 export function More<T>({ next, page, load, add }: MoreProps<T>) {
 	const place = useRef<HTMLDivElement>(null);
+	const latest = useRef(page);
+	latest.current = page;
 	const more = useAction(async () => {
 		const following = await load(next);
-		add({ items: [...page.items, ...following.items], next: following.next });
+		// Without a place, the list has another end by now.
+		if (place.current) add({ items: [...latest.current.items, ...following.items], next: following.next });
 	});
 	const run = useRef(more.run);
 	run.current = more.run;

@@ -11,7 +11,7 @@ import { FormError } from "../../ui/states.tsx";
 const text = strings.account.password;
 
 /** Changes the password; who does it has to know the current one. */
-export function PasswordSection({ email }: { email: string }) {
+export function PasswordSection({ email, onChanged }: { email: string; onChanged: () => void }) {
 	const [current, setCurrent] = useState("");
 	const [next, setNext] = useState("");
 	const change = useAction(async () => {
@@ -19,6 +19,7 @@ export function PasswordSection({ email }: { email: string }) {
 		setCurrent("");
 		setNext("");
 		toast({ tone: "good", text: text.changed, lasts: shortly });
+		onChanged();
 	});
 	const { error } = change;
 	const wrong = error?.field("current_password") && text.wrong;

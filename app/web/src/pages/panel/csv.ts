@@ -34,3 +34,8 @@ export function previewCsv(text: string, rows: number, complete: boolean): CsvPr
 	const [header = [], ...rest] = table;
 	return { header: header.map((name) => name.trim()), rows: rest.slice(0, rows) };
 }
+
+/** Whether the service finds the title of each record under this header: "Title" will do as well. */
+export function hasTitle(header: readonly string[]): boolean {
+	return header.some((name) => name.trim().toLowerCase() === "title");
+}

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { root, service, take } from "../../api/client.ts";
+import { service, take } from "../../api/client.ts";
 import type { Panel, StoredFile } from "../../api/types.ts";
-import { upload } from "../../api/upload.ts";
+import { storeFile } from "../../api/upload.ts";
 import { bytes } from "../../format.ts";
 import { useAction } from "../../state/action.ts";
 import { useResource } from "../../state/resource.ts";
@@ -40,18 +40,16 @@ whenSignedOut(() => {
 	for (const uploads of kept.values()) for (const one of uploads.list.value) uploads.cancel(one.id);
 	kept.clear();
 });
+addEventListener("beforeunload", (event) => {
+	if ([...kept.values()].some((uploads) => uploads.list.value.length > 0)) event.preventDefault();
+});
 
 /** The uploads of a panel go on while the person is elsewhere in the panel. */
 function uploadsOf(panelID: string): Uploads {
 	const known = kept.get(panelID);
 	if (known) return known;
 	const uploads = new Uploads((one, onProgress) =>
-		upload<StoredFile>(`${root}/panels/${panelID}/files?name=${encodeURIComponent(one.file.name)}`, one.file, {
-			contentType: one.file.type || "application/octet-stream",
-			idempotencyKey: one.key,
-			signal: one.aborter.signal,
-			onProgress,
-		}),
+		storeFile(panelID, one.file, { ticket: one.ticket, signal: one.aborter.signal, onProgress }),
 	);
 	kept.set(panelID, uploads);
 	return uploads;
@@ -73,13 +71,6 @@ export default function Files({ panel }: { panel: Panel }) {
 			}),
 		[uploads, files.reload],
 	);
-	useEffect(() => {
-		const warn = (event: BeforeUnloadEvent) => {
-			if (uploads.list.value.length > 0) event.preventDefault();
-		};
-		addEventListener("beforeunload", warn);
-		return () => removeEventListener("beforeunload", warn);
-	}, [uploads]);
 
 	const images = data?.items.filter(isImage) ?? [];
 	return (

@@ -6,9 +6,9 @@ import { Button } from "../../ui/button.tsx";
 import { Dialog, DialogFoot } from "../../ui/dialog.tsx";
 import { DropZone } from "../../ui/drop-zone.tsx";
 import { FormError } from "../../ui/states.tsx";
-import { type CsvPreview, previewCsv } from "./csv.ts";
+import { type CsvPreview, hasTitle, previewCsv } from "./csv.ts";
 import { Preview } from "./csv-preview.tsx";
-import { importCsv, mostColumns } from "./import-run.ts";
+import { importCsv } from "./import-run.ts";
 
 const text = strings.import;
 
@@ -25,17 +25,13 @@ interface ImportDialogProps {
 /** Shows what is in a CSV file, then imports it in the background: all of it or nothing. */
 export default function ImportDialog({ panel, onClose, onImported }: ImportDialogProps) {
 	const [chosen, setChosen] = useState<{ file: File; preview: CsvPreview }>();
-	const [showThem, setShowThem] = useState(true);
 	const choose = async ([file]: File[]) => {
 		if (!file) return;
 		const head = await file.slice(0, previewBytes).text();
 		setChosen({ file, preview: previewCsv(head, previewRows, file.size <= previewBytes) });
 	};
 	const header = chosen?.preview.header ?? [];
-	const shown = panel.columns ?? [];
-	const fields = header.filter((name) => name !== "" && name !== "title");
-	const fresh = fields.filter((name) => !shown.includes(name)).slice(0, mostColumns - shown.length);
-	const hasTitle = header.includes("title");
+	const titled = hasTitle(header);
 	return (
 		<Dialog title={text.title} size="middle" onClose={onClose}>
 			<div class="dialog-body">
@@ -56,18 +52,7 @@ export default function ImportDialog({ panel, onClose, onImported }: ImportDialo
 							</button>
 						</p>
 						{header.length === 0 ? <FormError>{text.empty}</FormError> : <Preview preview={chosen.preview} />}
-						{header.length > 0 && !hasTitle && <FormError>{text.noTitle}</FormError>}
-						{hasTitle && fresh.length > 0 && (
-							<label class="check">
-								<input
-									type="checkbox"
-									class="checkbox"
-									checked={showThem}
-									onChange={(event) => setShowThem(event.currentTarget.checked)}
-								/>
-								<span>{text.showColumns(fresh)}</span>
-							</label>
-						)}
+						{header.length > 0 && !titled && <FormError>{text.noTitle}</FormError>}
 					</>
 				)}
 				<DialogFoot>
@@ -76,9 +61,9 @@ export default function ImportDialog({ panel, onClose, onImported }: ImportDialo
 						<Button
 							kind="primary"
 							icon="upload"
-							disabled={!hasTitle}
+							disabled={!titled}
 							onClick={() => {
-								void importCsv(panel, chosen.file, showThem ? fresh : [], onImported);
+								void importCsv(panel, chosen.file, onImported);
 								onClose();
 							}}
 						>

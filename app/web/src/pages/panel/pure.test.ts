@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hiddenFields, moved, parseColumns } from "../panels/columns.ts";
-import { previewCsv } from "./csv.ts";
+import { hasTitle, previewCsv } from "./csv.ts";
 import { changesOf, draftOf } from "./record-draft.ts";
 import { extended, nothing, toggled } from "./selection.ts";
 import { read, same, show } from "./values.ts";
@@ -94,6 +94,16 @@ describe("a look at CSV", () => {
 	test("stops after so many rows, skips empty lines, and knows an empty file", () => {
 		expect(previewCsv("title\n\na\nb\nc\n", 2, true).rows).toEqual([["a"], ["b"]]);
 		expect(previewCsv("", 2, true)).toEqual({ header: [], rows: [] });
+	});
+
+	test.each([
+		[["title", "a"], true],
+		[["a", "Title"], true],
+		[[" TITLE "], true],
+		[["titles", "data.title"], false],
+		[[], false],
+	])("in the header %j there is a title: %s", (header, expected) => {
+		expect(hasTitle(header)).toBe(expected);
 	});
 });
 

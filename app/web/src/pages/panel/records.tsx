@@ -242,8 +242,9 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 					panel={panel}
 					ids={[...selection.ids]}
 					onDeleted={(ids) => {
-						pages.remove(new Set(ids));
-						setSelection((now) => ({ ids: new Set([...now.ids].filter((id) => !ids.includes(id))), anchor: null }));
+						const gone = new Set(ids);
+						pages.remove(gone);
+						setSelection((now) => ({ ids: new Set([...now.ids].filter((id) => !gone.has(id))), anchor: null }));
 					}}
 					onClose={() => setOpen(undefined)}
 				/>

@@ -2,6 +2,7 @@ import { type Signal, signal } from "@preact/signals";
 import { newKey } from "../../api/idempotency.ts";
 import { RequestError } from "../../api/problem.ts";
 import type { StoredFile } from "../../api/types.ts";
+import type { Ticket } from "../../api/upload.ts";
 
 /** A file on its way to the service. */
 export interface Upload {
@@ -11,8 +12,7 @@ export interface Upload {
 	/** Share sent, from 0 to 1. */
 	share: number;
 	error: RequestError | undefined;
-	/** The same for every try, so that a file whose answer got lost is not stored twice. */
-	key: string;
+	ticket: Ticket;
 	aborter: AbortController;
 }
 
@@ -43,7 +43,7 @@ export class Uploads {
 				state: "waiting",
 				share: 0,
 				error: undefined,
-				key: newKey(),
+				ticket: { key: newKey() },
 				aborter: new AbortController(),
 			}),
 		);

@@ -1,5 +1,5 @@
 import type { PlannedTier, Scaling } from "../../api/types.ts";
-import { milliseconds } from "../../format.ts";
+import { availability, dateAndTime, milliseconds } from "../../format.ts";
 import { strings } from "../../strings.ts";
 import { Card } from "../../ui/card.tsx";
 
@@ -22,7 +22,6 @@ interface Level {
 export function ServiceLevels({ target, measured }: ServiceLevelsProps) {
 	const seconds = (value: number | null) => (value === null ? undefined : milliseconds(value * 1_000));
 	const below = (value: number | null, limit: number) => (value === null ? undefined : value < limit);
-	const own = ownPageLoad();
 	const levels: Level[] = [
 		{
 			name: text.objectives.p95,
@@ -35,13 +34,14 @@ export function ServiceLevels({ target, measured }: ServiceLevelsProps) {
 			target: `< ${milliseconds(target.page_load_seconds * 1_000)}`,
 			measured: seconds(measured.page_load_seconds),
 			kept: below(measured.page_load_seconds, target.page_load_seconds),
-			note: own === undefined ? undefined : text.thisPage(milliseconds(own)),
+			note: pageLoadNote(measured.page_loads),
 		},
 		{
 			name: text.objectives.uptime,
 			target: `${target.uptime_percent}%`,
-			measured: measured.uptime_percent === null ? undefined : `${measured.uptime_percent}%`,
+			measured: measured.uptime_percent === null ? undefined : availability(measured.uptime_percent),
 			kept: measured.uptime_percent === null ? undefined : measured.uptime_percent >= target.uptime_percent,
+			note: measured.uptime_since === null ? undefined : text.since(dateAndTime(measured.uptime_since)),
 		},
 	];
 	return (
@@ -77,6 +77,13 @@ export function ServiceLevels({ target, measured }: ServiceLevelsProps) {
 			</table>
 		</Card>
 	);
+}
+
+function pageLoadNote(loads: number): string | undefined {
+	const own = ownPageLoad();
+	const all = loads > 0 ? text.fromLoads(loads) : undefined;
+	const here = own === undefined ? undefined : text.thisPage(milliseconds(own));
+	return [all, here].filter(Boolean).join("; ") || undefined;
 }
 
 /** How long this very page took to load here, in milliseconds: one person's figure, not the service's. */

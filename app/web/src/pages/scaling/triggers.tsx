@@ -45,7 +45,12 @@ export function Triggers({ triggers, next, now }: TriggersProps) {
 
 function Trigger({ trigger, now }: { trigger: ScalingTrigger; now: number }) {
 	const state = stateOf(trigger);
-	const value = trigger.value === null ? text.notMeasured : inUnit(trigger.value, trigger.unit);
+	const value =
+		trigger.value !== null
+			? inUnit(trigger.value, trigger.unit)
+			: trigger.measured
+				? text.nothingToMeasure
+				: text.notMeasured;
 	const threshold = inUnit(trigger.threshold, trigger.unit);
 	const share = shareOf(trigger.value, trigger.threshold);
 	const over = trigger.over_since ? Math.max(0, (now - Date.parse(trigger.over_since)) / 1_000) : undefined;

@@ -18,7 +18,7 @@ interface VerdictCardProps {
 export function VerdictCard({ verdict, triggers, current, next }: VerdictCardProps) {
 	const { advice } = verdict;
 	return (
-		<section class={`verdict verdict-${advice}`} aria-labelledby="verdict">
+		<section class={`verdict verdict-${advice === "unsure" ? "watch" : advice}`} aria-labelledby="verdict">
 			<span class="verdict-icon">
 				<Icon name={advice === "stay" ? "check" : advice === "act" ? "scale" : "alert"} size={30} />
 			</span>
@@ -42,11 +42,11 @@ function reasons(verdict: Verdict, triggers: number): string[] {
 	if (fired.length > 0) said.push(text.fired(words(fired)));
 	if (over.length > 0) said.push(text.over(words(over)));
 	if (exceeded.length > 0) said.push(text.exceeded(exceeded.map((name) => text.dimensions[name].toLowerCase())));
-	if (fired.length === 0 && triggers > 0 && unmeasured.length < triggers) said.push(text.noneFired);
+	if (fired.length === 0 && unmeasured.length < triggers) said.push(text.noneFired);
 	if (fired.length === 0 && over.length === 0 && closest) {
 		said.push(text.closest(closest.trigger.words, percent(closest.share)));
 	}
-	if (unmeasured.length > 0) said.push(text.unmeasured(unmeasured.length, triggers));
+	if (unmeasured.length > 0) said.push(text.unmeasured(words(unmeasured)));
 	if (triggers === 0) said.push(text.noTriggers);
 	return said;
 }

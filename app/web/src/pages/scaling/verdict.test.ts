@@ -9,6 +9,7 @@ function trigger(value: number | null, change: Partial<ScalingTrigger> = {}): Sc
 		words: "CPU usage >70%",
 		metric: "host_cpu",
 		unit: "percent",
+		measured: value !== null,
 		value,
 		threshold: 70,
 		for_seconds: 900,
@@ -26,7 +27,13 @@ function scaling(triggers: ScalingTrigger[], use: Partial<Scaling["use"]> = {}):
 		uptime_seconds: 60,
 		tiers: [],
 		triggers,
-		slo: { p95_seconds: null, page_load_seconds: null, uptime_percent: null },
+		slo: {
+			p95_seconds: null,
+			page_load_seconds: null,
+			page_loads: 0,
+			uptime_percent: null,
+			uptime_since: null,
+		},
 		use: {
 			concurrent_users: null,
 			requests_per_second: null,
@@ -57,16 +64,17 @@ describe("a trigger", () => {
 		[trigger(55), "under"],
 		[trigger(0), "under"],
 		[trigger(null), "unknown"],
+		[trigger(null, { measured: true }), "under"],
 	])("%# stands as %s", (one, state) => expect(stateOf(one)).toBe(state));
 });
 
 describe("the verdict", () => {
 	test("is to stay while nothing is over, and names the closest trigger", () => {
-		const verdict = verdictOf(scaling([trigger(7), trigger(35, { id: "closest" }), trigger(null)]));
+		const verdict = verdictOf(scaling([trigger(7), trigger(35, { id: "closest" })]));
 		expect(verdict.advice).toBe("stay");
 		expect(verdict.closest?.trigger.id).toBe("closest");
 		expect(verdict.closest?.share).toBe(0.5);
-		expect(verdict.unmeasured).toHaveLength(1);
+		expect(verdict.unmeasured).toHaveLength(0);
 	});
 
 	test("is to watch while something is over but has not fired", () => {
@@ -83,7 +91,14 @@ describe("the verdict", () => {
 	});
 
 	test("does not take what nobody measures for good news", () => {
+		expect(verdictOf(scaling([trigger(7), trigger(null, { id: "dark" })]))).toMatchObject({
+			advice: "unsure",
+			unmeasured: [{ id: "dark" }],
+		});
+		expect(verdictOf(scaling([trigger(90), trigger(null)])).advice).toBe("watch");
+		expect(verdictOf(scaling([trigger(7), trigger(null, { measured: true })])).advice).toBe("stay");
 		const verdict = verdictOf(scaling([trigger(null), trigger(null)]));
+		expect(verdict.advice).toBe("unsure");
 		expect(verdict.closest).toBeUndefined();
 		expect(verdict.unmeasured).toHaveLength(2);
 	});

@@ -12,15 +12,19 @@ export function shareOf(value: number | null | undefined, limit: number): number
 
 export function stateOf(trigger: ScalingTrigger): TriggerState {
 	if (trigger.fired) return "fired";
-	if (trigger.value === null) return "unknown";
+	if (!trigger.measured) return "unknown";
+	if (trigger.value === null) return "under"; // There was nothing to measure, such as no request.
 	if (trigger.value > trigger.threshold) return "over";
 	return (shareOf(trigger.value, trigger.threshold) ?? 0) >= nearShare ? "near" : "under";
 }
 
 /** What a founder should do about the tier, and why. */
 export interface Verdict {
-	/** act: a trigger has fired. watch: something is over its limit, but not for long enough. stay: all is well. */
-	advice: "act" | "watch" | "stay";
+	/**
+	 * act: a trigger has fired. watch: something is over its limit, but not for long enough. unsure: nothing is, but of
+	 * some triggers nothing is known. stay: all is well.
+	 */
+	advice: "act" | "watch" | "unsure" | "stay";
 	fired: ScalingTrigger[];
 	over: ScalingTrigger[];
 	/** What is in use beyond what the tier is built for, by the names of its capacity. */
@@ -44,6 +48,7 @@ export function verdictOf(scaling: Scaling): Verdict {
 	const by = (state: TriggerState) => scaling.triggers.filter((trigger) => stateOf(trigger) === state);
 	const fired = by("fired");
 	const over = by("over");
+	const unmeasured = by("unknown");
 	const capacity = scaling.current_tier?.capacity;
 	const exceeded = dimensions.filter((name) => capacity && (shareOf(scaling.use[name], capacity[name]) ?? 0) > 1);
 	const shares = scaling.triggers.flatMap((trigger) => {
@@ -51,11 +56,18 @@ export function verdictOf(scaling: Scaling): Verdict {
 		return share === undefined ? [] : [{ trigger, share }];
 	});
 	return {
-		advice: fired.length > 0 ? "act" : over.length > 0 || exceeded.length > 0 ? "watch" : "stay",
+		advice:
+			fired.length > 0
+				? "act"
+				: over.length > 0 || exceeded.length > 0
+					? "watch"
+					: unmeasured.length > 0
+						? "unsure"
+						: "stay",
 		fired,
 		over,
 		exceeded,
 		closest: shares.sort((a, b) => b.share - a.share)[0],
-		unmeasured: by("unknown"),
+		unmeasured,
 	};
 }
