@@ -66,7 +66,8 @@ func pgbouncer(t *testing.T, tier stacks.Tier) machine.PgBouncer {
 			{Name: "rad_app", Password: `a "quoted" 'word'; \ and = more`},
 			{Name: "rad_admin", Password: "another"},
 		},
-		Admins: []string{"rad_admin"},
+		Admins:   []string{"rad_admin"},
+		Watchers: []string{"rad_app"},
 	}
 }
 
@@ -78,6 +79,7 @@ func nginx(t *testing.T, tier stacks.Tier) machine.Nginx {
 		Host:            resources(t, b),
 		Folder:          "/srv/panel/nginx",
 		Root:            "/srv/panel/release/web",
+		BrotliModule:    machine.DebianBrotliModule,
 		Listen:          netip.MustParseAddrPort("127.0.0.1:8080"),
 		ServerNames:     []string{"localhost", "127.0.0.1"},
 		Upstreams:       []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8081")},
@@ -86,6 +88,28 @@ func nginx(t *testing.T, tier stacks.Tier) machine.Nginx {
 		TransferTimeout: 10 * time.Minute,
 		AccessLog:       "/dev/stdout",
 		Generation:      "@GENERATION@",
+	}
+}
+
+// balancer is the nginx of a tier with more than one backend.
+func balancer(t *testing.T, tier stacks.Tier) machine.Nginx {
+	t.Helper()
+	n := nginx(t, tier)
+	n.Upstreams = append(n.Upstreams, netip.MustParseAddrPort("127.0.0.1:8082"))
+	n.BackendsFile = "/srv/panel/balancer-health/backends.conf"
+	n.Front = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	n.Objects = &machine.ObjectStore{Address: netip.MustParseAddrPort("127.0.0.1:9000"), Bucket: "panel-files"}
+	return n
+}
+
+func edge(t *testing.T, tier stacks.Tier) machine.Edge {
+	t.Helper()
+	host, ok := blueprint(t, tier).HostOf(stacks.PartWeb)
+	require.True(t, ok)
+	return machine.Edge{
+		Host: machine.ResourcesOf(host), Folder: "/srv/panel/edge", CacheFolder: "/srv/panel/edge/cache", CacheSize: 256 * stacks.MiB,
+		Listen: netip.MustParseAddrPort("127.0.0.1:8080"), Origin: netip.MustParseAddrPort("127.0.0.1:8090"), Release: "0123456789abcdef",
+		FileSizeLimit: 25 << 20, TransferTimeout: 10 * time.Minute, AccessLog: "/dev/stdout", Generation: "@GENERATION@",
 	}
 }
 

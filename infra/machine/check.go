@@ -42,6 +42,7 @@ var (
 	identifierPattern  = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 	accountPattern     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9._-]{0,31}$`)
 	hostNamePattern    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+	bucketPattern      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 	generationPattern  = regexp.MustCompile(`^[A-Za-z0-9@._-]{0,128}$`)
 	printableASCII     = regexp.MustCompile(`^[ -~]{1,512}$`)
 	passwordHashPrefix = regexp.MustCompile(`^(md5[0-9a-f]{32}$|SCRAM-SHA-256\$)`)
@@ -98,6 +99,15 @@ func (c *checker) addresses(field string, values []netip.Addr) {
 func (c *checker) addressPort(field string, value netip.AddrPort) {
 	if !value.IsValid() || value.Addr().Zone() != "" || value.Port() == 0 {
 		c.fail(field, value, "an IP address without a zone, and a port from 1 to 65535")
+	}
+}
+
+// server checks where a PostgreSQL server is.
+func (c *checker) server(field, value string) {
+	if strings.HasPrefix(value, "/") {
+		c.path(field, value)
+	} else if address, err := netip.ParseAddr(value); err != nil || address.Zone() != "" {
+		c.fail(field, value, "an IP address without a zone, or the absolute folder of a unix socket")
 	}
 }
 

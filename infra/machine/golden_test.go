@@ -1,7 +1,6 @@
 package machine_test
 
 import (
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,15 +12,19 @@ import (
 
 	"github.com/radpanel/radpanel/infra/machine"
 	"github.com/radpanel/radpanel/stacks"
+	"github.com/radpanel/radpanel/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // What a tier's host is told is in testdata, to be read, and a change of it to be seen in review.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for _, tier := range []stacks.Tier{stacks.MVP, stacks.Tier1} {
-		programs := []rendered{postgres(t, tier), pgbouncer(t, tier), nginx(t, tier)}
+	for _, tier := range []stacks.Tier{stacks.MVP, stacks.Tier1, stacks.Tier2} {
+		programs := []rendered{postgres(t, tier), pgbouncer(t, tier)}
+		if blueprint(t, tier).Backends.Instances > 1 {
+			programs = append(programs, balancer(t, tier), edge(t, tier))
+		} else {
+			programs = append(programs, nginx(t, tier))
+		}
 		if blueprint(t, tier).Cache.Memory > 0 {
 			programs = append(programs, redis(t, tier))
 		}
@@ -32,7 +35,7 @@ func TestGolden(t *testing.T) {
 			require.NoError(t, err)
 			for name, text := range files {
 				expected = append(expected, name)
-				checkGolden(t, filepath.Join(folder, name), text)
+				golden.Check(t, filepath.Join(folder, name), text)
 			}
 		}
 		entries, err := os.ReadDir(folder)
@@ -43,17 +46,6 @@ func TestGolden(t *testing.T) {
 		}
 		assert.ElementsMatch(t, expected, present, "%s holds files that nothing renders any more", folder)
 	}
-}
-
-func checkGolden(t *testing.T, path, text string) {
-	t.Helper()
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-	}
-	golden, err := os.ReadFile(path)
-	require.NoError(t, err, "go test ./infra/machine -update writes it")
-	assert.Equal(t, string(golden), text, "%s: if the change is meant: go test ./infra/machine -update", path)
 }
 
 // A host without compression is told nothing of it, and one without statistics loads no extension.

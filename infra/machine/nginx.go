@@ -20,27 +20,83 @@ type Nginx struct {
 	// Root is the absolute folder of the front end: index.html and assets/. With Web.Compression, a file that has a
 	// compressed one beside it, such as app.js.gz, is sent as that.
 	Root string
+	// BrotliModule is the absolute path of the module that sends files compressed by brotli ahead, such as app.js.br, with
+	// Web.Compression. Empty: gzip alone.
+	BrotliModule string
 	// Listen is where browsers come in.
 	Listen netip.AddrPort
+	// SharePort lets another stack's web server have the port of Listen as well, while it is handed over. Inside is where
+	// that one passes requests on to; the zero value: nowhere.
+	SharePort bool
+	Inside    netip.AddrPort
+	// PeerFiles is where another stack's instances get files, while the panel is promoted; the zero value: nowhere.
+	PeerFiles netip.AddrPort
 	// TLS, when set, makes it https.
 	TLS *TLS
+	// Plain, when set, sends browsers that come by plain HTTP over to the first of ServerNames by https. It takes TLS.
+	Plain *PlainHTTP
 	// ServerNames are the hosts that are answered, such as "panel.example.com"; another gets 421. Empty: all.
 	ServerNames []string
 	// User is the account of the workers, where the master runs as root. Empty: the master's.
 	User string
 	// Upstreams are the addresses of the service's instances.
 	Upstreams []netip.AddrPort
+	// BackendsFile is the absolute path of a file with the upstream's servers, which somebody else keeps (see BackendLines).
+	// Empty: they are Upstreams.
+	BackendsFile string
+	// RoundTrips is the absolute path of a unix socket that gets, in the form of syslog, how far the client of each request
+	// is: the connection's round trip in microseconds. Empty: none does.
+	RoundTrips string
+	// Front are the networks of what stands before this server, such as a CDN: its word about who the client is counts.
+	Front []netip.Prefix
+	// Objects, when set, passes what browsers ask of the bucket on to the S3 server.
+	Objects *ObjectStore
 	// FileSizeLimit is the service's largest upload, in bytes.
 	FileSizeLimit int64
 	// RequestTimeout is how long the service takes at most to answer, TransferTimeout how long it takes for an upload
 	// or a download.
 	RequestTimeout  time.Duration
 	TransferTimeout time.Duration
-	// AccessLog is the absolute path that gets one line of JSON for each request, such as /dev/stdout. Empty: none.
+	// AccessLog is the absolute path that gets one line of JSON for each request, such as /dev/stdout, or JournalLog.
+	// Empty: none.
 	AccessLog string
 	// Generation is said by NginxHealthPath, so that whoever reloads can tell which configuration answers.
 	Generation string
 }
+
+// ObjectStore is an S3 server that browsers reach through the web server, by addresses that the service has signed.
+type ObjectStore struct {
+	Address netip.AddrPort
+	Bucket  string
+}
+
+// nginxConnections is how many connections each worker may have: to clients and to instances.
+const nginxConnections = 4096
+
+// NginxConnectionsPath is answered, to this machine alone, with the number of connections, where there is a balancer.
+const NginxConnectionsPath = "/healthz/connections"
+
+// MaxConnections is how many connections the web server may have.
+func (n Nginx) MaxConnections() int { return n.Host.CPU * nginxConnections }
+
+// BackendLines gives what Upstreams are in nginx's words, each "host:port" and its parameters.
+func (n Nginx) BackendLines() []string {
+	lines := make([]string, len(n.Upstreams))
+	for i, upstream := range n.Upstreams {
+		lines[i] = BackendLine(upstream)
+	}
+	return lines
+}
+
+// BackendLine gives an instance of the service in the words of nginx's upstream, but for the word server. One that
+// breaks off twice in a second is left alone for a second.
+func BackendLine(backend netip.AddrPort) string {
+	return backend.String() + " max_fails=2 fail_timeout=1s"
+}
+
+// DrainDelay is how long an instance that stops goes on taking requests: longer than nginx leaves another one alone that was
+// away and has just come back, or nobody would take them. It counts fail_timeout in whole seconds, so that may be two.
+const DrainDelay = 3 * time.Second
 
 // TLS names the files of a certificate.
 type TLS struct {
@@ -48,6 +104,23 @@ type TLS struct {
 	Certificate string
 	Key         string
 }
+
+// PlainHTTP is where plain HTTP is answered, beside https.
+type PlainHTTP struct {
+	Listen netip.AddrPort
+	// ChallengeRoot is the absolute folder in which a certificate authority's challenges are put, as
+	// .well-known/acme-challenge/<token> (RFC 8555, section 8.3).
+	ChallengeRoot string
+	// Other is the web server of another stack, which gets a certificate for the same name: it is asked for the challenges
+	// that are not here. The zero value: there is none.
+	Other netip.AddrPort
+}
+
+// JournalLog sends the access log to systemd's journal, whose standard output nginx cannot open.
+const JournalLog = "syslog:server=unix:/dev/log,tag=nginx,nohostname"
+
+// DebianBrotliModule is where the package libnginx-mod-http-brotli-static puts its module.
+const DebianBrotliModule = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so"
 
 const (
 	// NginxFile is the web server's only file.
@@ -73,6 +146,9 @@ const (
 // contentSecurityPolicy lets the front end load what this host serves, and nothing else.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
 	"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+
+// UserContentPolicy lets what users have uploaded run and load nothing, where a server other than the service gives it.
+const UserContentPolicy = "default-src 'none'; sandbox"
 
 // header is a header that every answer has.
 type header struct{ Name, Value string }
@@ -130,7 +206,9 @@ func (n Nginx) Files() (map[string]string, error) {
 	return renderAll(struct {
 		Nginx
 		Temporary, HealthPath, ServiceHealthPath string
-		ContentSecurityPolicy                    string
+		ConnectionsPath, PeerFilesPath           string
+		WorkerConnections                        int
+		ContentSecurityPolicy, UserContentPolicy string
 		Headers                                  []header
 		Answers                                  []answer
 		BodyLimit, UploadLimit                   int64
@@ -140,7 +218,11 @@ func (n Nginx) Files() (map[string]string, error) {
 		Temporary:             n.Folder + "/" + NginxTemporaryFolder,
 		HealthPath:            NginxHealthPath,
 		ServiceHealthPath:     NginxServiceHealthPath,
+		ConnectionsPath:       NginxConnectionsPath,
+		PeerFilesPath:         PeerFilesPath,
+		WorkerConnections:     nginxConnections,
 		ContentSecurityPolicy: contentSecurityPolicy,
+		UserContentPolicy:     UserContentPolicy,
 		Headers:               securityHeaders(),
 		Answers:               answers(),
 		BodyLimit:             int64(bodyLimit),
@@ -164,10 +246,29 @@ func (n Nginx) check() error {
 	c.atLeast("Host.CPU", int64(n.Host.CPU), 1)
 	c.path("Folder", n.Folder)
 	c.path("Root", n.Root)
+	if n.BrotliModule != "" {
+		c.path("BrotliModule", n.BrotliModule)
+	}
 	c.addressPort("Listen", n.Listen)
+	if n.Inside.IsValid() {
+		c.addressPort("Inside", n.Inside)
+	}
+	if n.PeerFiles.IsValid() {
+		c.addressPort("PeerFiles", n.PeerFiles)
+	}
 	if n.TLS != nil {
 		c.path("TLS.Certificate", n.TLS.Certificate)
 		c.path("TLS.Key", n.TLS.Key)
+	}
+	if n.Plain != nil {
+		c.addressPort("Plain.Listen", n.Plain.Listen)
+		c.path("Plain.ChallengeRoot", n.Plain.ChallengeRoot)
+		if n.Plain.Other.IsValid() {
+			c.addressPort("Plain.Other", n.Plain.Other)
+		}
+		if n.TLS == nil || len(n.ServerNames) == 0 {
+			c.fail("Plain", n.Plain.Listen, "TLS and ServerNames beside it: there is nowhere to send browsers")
+		}
 	}
 	for i, name := range n.ServerNames {
 		c.pattern(fmt.Sprintf("ServerNames[%d]", i), name, hostNamePattern, "the name or IPv4 address of a host, without a port")
@@ -178,13 +279,28 @@ func (n Nginx) check() error {
 	if len(n.Upstreams) == 0 {
 		c.fail("Upstreams", n.Upstreams, "the address of at least one instance of the service")
 	}
+	if n.RoundTrips != "" {
+		c.path("RoundTrips", n.RoundTrips)
+	}
+	if n.BackendsFile != "" {
+		c.path("BackendsFile", n.BackendsFile)
+	}
+	for i, front := range n.Front {
+		if !front.IsValid() {
+			c.fail(fmt.Sprintf("Front[%d]", i), front, "a network such as 127.0.0.0/8")
+		}
+	}
+	if n.Objects != nil {
+		c.addressPort("Objects.Address", n.Objects.Address)
+		c.pattern("Objects.Bucket", n.Objects.Bucket, bucketPattern, "the name of a bucket: 3 to 63 of the characters a-z 0-9 -")
+	}
 	for i, upstream := range n.Upstreams {
 		c.addressPort(fmt.Sprintf("Upstreams[%d]", i), upstream)
 	}
 	c.atLeast("FileSizeLimit", n.FileSizeLimit, 1)
 	c.between("RequestTimeout", n.RequestTimeout, time.Second, time.Hour)
 	c.between("TransferTimeout", n.TransferTimeout, n.RequestTimeout, 24*time.Hour)
-	if n.AccessLog != "" {
+	if n.AccessLog != "" && n.AccessLog != JournalLog {
 		c.path("AccessLog", n.AccessLog)
 	}
 	c.pattern("Generation", n.Generation, generationPattern, "at most 128 of the characters A-Z a-z 0-9 @ . _ -")

@@ -30,11 +30,18 @@ type PgBouncer struct {
 	// ServerHost is PostgreSQL's IP address, or the absolute folder of its unix socket.
 	ServerHost string
 	ServerPort int
+	// Replica says that the server follows another.
+	Replica bool
+	// ServerAuthority is the absolute path of the certificates, in PEM, by which a server that is reached by TCP is known:
+	// another stack's, while the panel is promoted. Empty: TCP goes without TLS.
+	ServerAuthority string
 	// Users may log in, with the same name and password as in PostgreSQL.
 	Users []Login
 	// Admins are those of Users that may use the console: PAUSE, RESUME, RELOAD, SHOW. Beside them the pooler's own
 	// account may, as user "pgbouncer", without a password, on the unix socket.
 	Admins []string
+	// Watchers are those of Users that may look at the console alone: SHOW.
+	Watchers []string
 }
 
 // Login is a name and its password.
@@ -69,12 +76,14 @@ func (p PgBouncer) Files() (map[string]string, error) {
 		Listen            string
 		SocketPermissions string
 		AdminList         string
+		WatcherList       string
 		MaxClients        int
 	}{
 		PgBouncer:         p,
 		Listen:            words(p.ListenAddresses, ","),
 		SocketPermissions: permissions(p.SocketMode),
 		AdminList:         strings.Join(p.Admins, ","),
+		WatcherList:       strings.Join(p.Watchers, ","),
 		MaxClients:        clientsPerConnection * p.Database.ServiceConnections(),
 	}, PgBouncerFile, PgBouncerReloadFile, PgBouncerDatabasesFile)
 	if err != nil {
@@ -115,21 +124,22 @@ func (p PgBouncer) check() error {
 	if p.Name == "pgbouncer" {
 		c.fail("Name", p.Name, `another name: "pgbouncer" is the console`)
 	}
-	if strings.HasPrefix(p.ServerHost, "/") {
-		c.path("ServerHost", p.ServerHost)
-	} else if address, err := netip.ParseAddr(p.ServerHost); err != nil || address.Zone() != "" {
-		c.fail("ServerHost", p.ServerHost, "an IP address without a zone, or the absolute folder of a unix socket")
-	}
+	c.server("ServerHost", p.ServerHost)
 	c.port("ServerPort", p.ServerPort)
+	if p.ServerAuthority != "" {
+		c.path("ServerAuthority", p.ServerAuthority)
+	}
 	if len(p.Users) == 0 {
 		c.fail("Users", p.Users, "at least one")
 	}
 	for i, user := range p.Users {
 		c.login(fmt.Sprintf("Users[%d]", i), user)
 	}
-	for i, admin := range p.Admins {
-		if !slices.ContainsFunc(p.Users, func(user Login) bool { return user.Name == admin }) {
-			c.fail(fmt.Sprintf("Admins[%d]", i), admin, "one of Users")
+	for field, names := range map[string][]string{"Admins": p.Admins, "Watchers": p.Watchers} {
+		for i, name := range names {
+			if !slices.ContainsFunc(p.Users, func(user Login) bool { return user.Name == name }) {
+				c.fail(fmt.Sprintf("%s[%d]", field, i), name, "one of Users")
+			}
 		}
 	}
 	return c.err()

@@ -57,7 +57,7 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 		}
 		for setting, expected := range map[string]string{
 			"pool_mode": "transaction", "max_db_connections": "16", "default_pool_size": "16", "max_client_conn": "160",
-			"auth_type": "scram-sha-256", "query_wait_timeout": "8", "server_login_retry": "1", "logfile": "",
+			"auth_type": "scram-sha-256", "query_wait_timeout": "8", "server_login_retry": "0.1", "logfile": "",
 		} {
 			assert.Equal(t, expected, settings[setting], setting)
 		}
@@ -68,8 +68,15 @@ func TestPgBouncerSharesTheConnections(t *testing.T) {
 		for _, name := range names {
 			assert.True(t, reloadable[name[1]], "%s needs a restart", name[1])
 		}
-		_, err = c.connect(config(t, arguments.SocketFolder, arguments.Port, "rad_app", appPassword, "pgbouncer"))
-		require.Error(t, err, "the service is no administrator of the pooler")
+		watcher := config(t, arguments.SocketFolder, arguments.Port, "rad_app", appPassword, "pgbouncer")
+		watcher.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		watching := c.open(t, watcher)
+		_, err = watching.Exec(t.Context(), "SHOW POOLS")
+		require.NoError(t, err, "the service may look at the pooler")
+		for _, command := range []string{"PAUSE", "RELOAD", "SHUTDOWN"} {
+			_, err = watching.Exec(t.Context(), command)
+			require.ErrorContains(t, err, "admin", "the service is no administrator of the pooler: %s", command)
+		}
 	})
 
 	t.Run("who may log in", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/radpanel/radpanel/stacks"
@@ -35,8 +36,41 @@ type Postgres struct {
 	Name string
 	// Roles are those that may log in to it, by password, on the unix socket and from Clients.
 	Roles []PostgresRole
+	// ReplicationRole is the role by which replicas follow this server, by password. Empty: there are none.
+	ReplicationRole string
+	// PromotionRole is the role by which the server of another stack on this machine follows the panel's database while
+	// it is promoted, as one of SystemUsers. There need be no such role. Empty: nobody may.
+	PromotionRole string
+	// Peer is another stack's server, while the panel is promoted between the two. Nil: there is none.
+	Peer *PostgresPeer
+	// Primary is the server that this one follows. Nil: it is a primary itself.
+	Primary *PostgresPrimary
+	// ArchiveCommand hands a file of the write-ahead log, %p, over to the backup. Empty: there is none.
+	ArchiveCommand string
 	// Clients are the networks from which Roles may log in by TCP. Empty: loopback.
 	Clients []netip.Prefix
+}
+
+// PostgresPeer is the host of another stack's database, whose server and pooler log in by TCP, password and TLS alone.
+type PostgresPeer struct {
+	Address netip.Addr
+	// Roles may log in from there.
+	Roles []string
+	// Certificate and Key are the absolute paths of what this server shows, in PEM.
+	Certificate string
+	Key         string
+}
+
+// PostgresPrimary tells a replica how to follow its primary.
+type PostgresPrimary struct {
+	// Host is an IP address, or the absolute folder of a unix socket.
+	Host string
+	Port int
+	// User is the primary's ReplicationRole, PasswordFile the absolute path of a file with its password, as libpq reads it.
+	User         string
+	PasswordFile string
+	// Slot keeps the write-ahead log that the replica has not got yet.
+	Slot string
 }
 
 // PostgresRole is a role that logs in by password, and how long it may keep others waiting. 0: without end.
@@ -63,6 +97,13 @@ func OwnerRole(name string) PostgresRole {
 	return PostgresRole{Name: name, LockTimeout: 5 * time.Second, IdleInTransactionTimeout: time.Minute}
 }
 
+// MonitorRole is the role of what reads the server's statistics, every few seconds.
+func MonitorRole(name string) PostgresRole {
+	return PostgresRole{
+		Name: name, StatementTimeout: 5 * time.Second, LockTimeout: time.Second, IdleInTransactionTimeout: 10 * time.Second,
+	}
+}
+
 // The files of PostgreSQL.
 const (
 	// PostgresFile holds what a server reads when it starts. It includes PostgresReloadFile.
@@ -78,6 +119,8 @@ const (
 // superuserReserved is how many of the blueprint's reserved connections only a superuser gets, which is PostgreSQL's
 // default.
 const superuserReserved = 3
+
+var archivePattern = regexp.MustCompile(`^[A-Za-z0-9._=/% -]+$`)
 
 // minimumRAM is the least memory that the settings make sense for.
 const minimumRAM = 256 * stacks.MiB
@@ -143,6 +186,30 @@ func (p Postgres) check() error {
 		c.account(fmt.Sprintf("SystemUsers[%d]", i), user)
 	}
 	c.identifier("Name", p.Name)
+	if p.ReplicationRole != "" {
+		c.identifier("ReplicationRole", p.ReplicationRole)
+	}
+	if p.PromotionRole != "" {
+		c.identifier("PromotionRole", p.PromotionRole)
+	}
+	if p.Primary != nil {
+		c.server("Primary.Host", p.Primary.Host)
+		c.port("Primary.Port", p.Primary.Port)
+		c.identifier("Primary.User", p.Primary.User)
+		c.path("Primary.PasswordFile", p.Primary.PasswordFile)
+		c.identifier("Primary.Slot", p.Primary.Slot)
+	}
+	if p.Peer != nil {
+		c.addresses("Peer.Address", []netip.Addr{p.Peer.Address})
+		c.path("Peer.Certificate", p.Peer.Certificate)
+		c.path("Peer.Key", p.Peer.Key)
+		for i, role := range p.Peer.Roles {
+			c.identifier(fmt.Sprintf("Peer.Roles[%d]", i), role)
+		}
+		if len(p.ListenAddresses) == 0 {
+			c.fail("ListenAddresses", p.ListenAddresses, "at least one: another stack's server comes by TCP")
+		}
+	}
 	for i, role := range p.Roles {
 		field := fmt.Sprintf("Roles[%d]", i)
 		c.identifier(field+".Name", role.Name)
@@ -152,6 +219,9 @@ func (p Postgres) check() error {
 		c.between(field+".StatementTimeout", role.StatementTimeout, 0, 24*time.Hour)
 		c.between(field+".LockTimeout", role.LockTimeout, 0, 24*time.Hour)
 		c.between(field+".IdleInTransactionTimeout", role.IdleInTransactionTimeout, 0, 24*time.Hour)
+	}
+	if p.ArchiveCommand != "" {
+		c.pattern("ArchiveCommand", p.ArchiveCommand, archivePattern, "a command of the characters A-Z a-z 0-9 . _ = / % - and spaces")
 	}
 	for i, client := range p.Clients {
 		if !client.IsValid() {

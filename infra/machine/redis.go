@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"net/netip"
 
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/stacks"
@@ -20,8 +21,9 @@ type Redis struct {
 	// account alone.
 	SocketFolder string
 	SocketMode   fs.FileMode
-	// Port is that of TCP on 127.0.0.1. 0: the unix socket is the only way in.
-	Port int
+	// Port is that of TCP, on Address or else on 127.0.0.1. 0: the unix socket is the only way in.
+	Port    int
+	Address netip.Addr
 	// User is the only user, with this password.
 	User     string
 	Password config.Secret
@@ -60,6 +62,9 @@ func (r Redis) check() error {
 	c.socketMode("SocketMode", r.SocketMode)
 	if r.Port != 0 {
 		c.port("Port", r.Port)
+	}
+	if r.Address.IsValid() {
+		c.addresses("Address", []netip.Addr{r.Address})
 	}
 	c.login("User", Login{Name: r.User, Password: r.Password})
 	if r.User == "default" {

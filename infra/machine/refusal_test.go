@@ -93,12 +93,13 @@ func TestRefusals(t *testing.T) {
 		{"ServerHost", func(p *machine.PgBouncer) { p.ServerHost = "database user=postgres" }},
 		{"ServerHost", func(p *machine.PgBouncer) { p.ServerHost = "/run user=postgres" }},
 		{"ServerPort", func(p *machine.PgBouncer) { p.ServerPort = -1 }},
-		{"Users", func(p *machine.PgBouncer) { p.Users, p.Admins = nil, nil }},
-		{"Users[0].Name", func(p *machine.PgBouncer) { p.Users[0].Name = `a" "b` }},
+		{"Users", func(p *machine.PgBouncer) { p.Users, p.Admins, p.Watchers = nil, nil, nil }},
+		{"Users[0].Name", func(p *machine.PgBouncer) { p.Users[0].Name, p.Watchers = `a" "b`, nil }},
 		{"Users[0].Password", func(p *machine.PgBouncer) { p.Users[0].Password = "secret-one\n" }},
 		{"Users[0].Password", func(p *machine.PgBouncer) { p.Users[0].Password = "" }},
 		{"Users[0].Password", func(p *machine.PgBouncer) { p.Users[0].Password = "SCRAM-SHA-256$secret-one" }},
 		{"Admins[0]", func(p *machine.PgBouncer) { p.Admins = []string{"stranger"} }},
+		{"Watchers[0]", func(p *machine.PgBouncer) { p.Watchers = []string{"stranger"} }},
 	} {
 		p := pgbouncer(t, stacks.MVP)
 		c.apply(&p)
