@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/app/config"
+	"github.com/radpanel/radpanel/infra/machine"
 	"github.com/radpanel/radpanel/stacks"
 )
 
@@ -62,7 +63,7 @@ func TestDefaultStateFolder(t *testing.T) {
 // The service must find in its plan file all that it reads from there.
 func TestPlanReachesTheServiceWhole(t *testing.T) {
 	t.Parallel()
-	text, err := renderPlan(stacks.Plan())
+	text, err := machine.RenderPlan(stacks.Plan())
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -101,7 +102,7 @@ func TestDatabaseURLEscapesPasswords(t *testing.T) {
 
 func TestRequirementsNamePackages(t *testing.T) {
 	t.Parallel()
-	assert.Empty(t, Requirements(), "the tests need them too")
+	assert.Empty(t, Requirements(stacks.Plan().Tiers[2].Blueprint), "the tests need them too")
 	assert.Empty(t, program("no-such-server"))
 	assert.NotEmpty(t, program("nginx"), "also where PATH does not lead")
 }

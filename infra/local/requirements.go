@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/radpanel/radpanel/infra/local/supervisor"
+	"github.com/radpanel/radpanel/infra/machine"
+	"github.com/radpanel/radpanel/stacks"
 )
 
 // Requirement is a program that this machine lacks.
@@ -18,11 +20,18 @@ type Requirement struct {
 	Command, Package string
 }
 
-// Requirements lists the programs that the local target needs and that are not installed.
-func Requirements() []Requirement {
+// Requirements lists the programs that a blueprint needs on the local target and that are not installed.
+func Requirements(blueprint stacks.Blueprint) []Requirement {
 	needed := []Requirement{
 		{"postgres", "postgresql"}, {"initdb", "postgresql"}, {"pgbouncer", "pgbouncer"}, {"nginx", "nginx-light"},
 	}
+	if blueprint.Cache.Memory > 0 {
+		needed = append(needed, Requirement{"redis-server", "redis-server"})
+	}
+	if blueprint.Web.Compression {
+		needed = append(needed, Requirement{machine.DebianBrotliModule, "libnginx-mod-http-brotli-static"})
+	}
+	needed = append(needed, monitoringRequirements(blueprint)...)
 	tools := supervisor.Tools()
 	for _, command := range slices.Sorted(maps.Keys(tools)) {
 		needed = append(needed, Requirement{command, tools[command]})
@@ -32,13 +41,17 @@ func Requirements() []Requirement {
 			found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + r.Command) // The pattern is valid.
 			return len(found) > 0
 		}
+		if filepath.IsAbs(r.Command) {
+			_, err := os.Stat(r.Command)
+			return err == nil
+		}
 		return program(r.Command) != ""
 	})
 }
 
 // CheckRequirements tells by its error all programs that this machine lacks, and how to get them.
-func CheckRequirements() error {
-	missing := Requirements()
+func CheckRequirements(blueprint stacks.Blueprint) error {
+	missing := Requirements(blueprint)
 	if len(missing) == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -15,6 +16,7 @@ import (
 type hostInputs struct {
 	Directory pulumi.StringInput
 	Services  pulumi.StringArrayInput
+	Limits    limitInputsArray
 }
 
 func (hostInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.HostArgs]() }
@@ -22,6 +24,18 @@ func (hostInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.H
 type host struct {
 	pulumi.CustomResourceState
 }
+
+type limitInputs struct {
+	Host   pulumi.StringInput
+	CPU    pulumi.IntInput
+	Memory pulumi.IntInput
+}
+
+func (limitInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.Limit]() }
+
+type limitInputsArray []limitInputs
+
+func (limitInputsArray) ElementType() reflect.Type { return reflect.TypeFor[[]provider.Limit]() }
 
 type portInputs struct {
 	Wanted pulumi.IntInput
@@ -39,6 +53,7 @@ type secretInputs struct {
 	Directory pulumi.StringInput
 	Name      pulumi.StringInput
 	Bytes     pulumi.IntInput
+	From      pulumi.StringInput
 }
 
 func (secretInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.SecretArgs]() }
@@ -89,12 +104,44 @@ type databaseInputs struct {
 	Name        pulumi.StringInput
 	Owner       roleInputs
 	Application roleInputs
+	Replica     *roleInputs
+	Monitor     roleInputs
 	Statements  pulumi.StringArrayInput
 }
 
 func (databaseInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.DatabaseArgs]() }
 
 type database struct {
+	pulumi.CustomResourceState
+}
+
+type replicaInputs struct {
+	Directory pulumi.StringInput
+	Service   pulumi.StringInput
+	Binaries  pulumi.StringInput
+	Socket    pulumi.StringInput
+	Slot      pulumi.StringInput
+	Superuser pulumi.StringInput
+	User      pulumi.StringInput
+	Password  pulumi.StringInput
+}
+
+func (replicaInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.ReplicaArgs]() }
+
+type replica struct {
+	pulumi.CustomResourceState
+}
+
+type bucketInputs struct {
+	Endpoint  pulumi.StringInput
+	Name      pulumi.StringInput
+	AccessKey pulumi.StringInput
+	SecretKey pulumi.StringInput
+}
+
+func (bucketInputs) ElementType() reflect.Type { return reflect.TypeFor[provider.BucketArgs]() }
+
+type bucket struct {
 	pulumi.CustomResourceState
 }
 
@@ -114,6 +161,7 @@ type serviceInputs struct {
 	Directory         pulumi.StringInput
 	Name              pulumi.StringInput
 	Account           pulumi.StringInput
+	Host              pulumi.StringInput
 	Command           pulumi.StringArrayInput
 	Environment       pulumi.StringMapInput
 	SecretEnvironment pulumi.StringMapInput
@@ -122,6 +170,7 @@ type serviceInputs struct {
 	Reloadable        pulumi.StringArrayInput
 	Check             pulumi.StringArrayInput
 	Folders           pulumi.StringMapInput
+	Links             pulumi.StringMapInput
 	StopSignal        pulumi.StringInput
 	StopSeconds       pulumi.IntInput
 	PIDFiles          pulumi.StringArrayInput
@@ -149,7 +198,8 @@ func register[R pulumi.CustomResource](ctx *pulumi.Context, kind, name string, i
 func newHost(ctx *pulumi.Context, parent *Stack, site site) (*host, error) {
 	return register(ctx, "Host", "host", hostInputs{
 		Directory: pulumi.String(site.folder.Directory()),
-		Services:  stringArray(postgresqlService, pgbouncerService, panelService, nginxService),
+		Services:  stringArray(site.services()...),
+		Limits:    site.limits(),
 	}, new(host), pulumi.Parent(parent))
 }
 
@@ -160,11 +210,22 @@ const (
 	encryptionKeyBytes = 32
 )
 
+// The secrets of a stack. They are the names of files: never change one.
+const (
+	encryptionKeySecret       = "encryption-key"
+	ownerPasswordSecret       = "owner-password"
+	applicationPasswordSecret = "application-password"
+)
+
 // newSecret makes a secret of a part.
 func newSecret(ctx *pulumi.Context, parent pulumi.Resource, site site, name string, bytes int) (pulumi.StringOutput, error) {
-	made, err := register(ctx, "Secret", name, secretInputs{
+	inputs := secretInputs{
 		Directory: pulumi.String(site.folder.Directory()), Name: pulumi.String(name), Bytes: pulumi.Int(bytes),
-	}, new(secret), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{site.host}), pulumi.Protect(true),
+	}
+	if site.from != nil && slices.Contains(inheritedSecrets(), name) {
+		inputs.From = pulumi.String(site.from.folder.Directory())
+	}
+	made, err := register(ctx, "Secret", name, inputs, new(secret), pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{site.host}), pulumi.Protect(true),
 		pulumi.AdditionalSecretOutputs([]string{"value"}))
 	if err != nil {
 		return pulumi.StringOutput{}, err

@@ -84,6 +84,8 @@ type facts struct {
 	URL string `json:"url"`
 	// Binary is the panel's program.
 	Binary string `json:"binary"`
+	// Panel is the address of the panel's instance that the file is of.
+	Panel string `json:"panel,omitempty"`
 }
 
 // factsFile is among the files of the panel's configuration.
@@ -95,11 +97,16 @@ func readFacts(directory string) (facts, error) {
 	if err != nil {
 		return f, err
 	}
-	path := stack.Conf(panelService) + "/" + factsFile
-	raw, err := os.ReadFile(path) //nolint:gosec // The path is the stack's own.
+	f, err = readFactsFile(stack.Conf(panelService) + "/" + factsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil // It was never up.
 	}
+	return f, err
+}
+
+func readFactsFile(path string) (facts, error) {
+	var f facts
+	raw, err := os.ReadFile(path) //nolint:gosec // The path is the stack's own.
 	if err != nil {
 		return f, fmt.Errorf("facts about the stack: %w", err)
 	}

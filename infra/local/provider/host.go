@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
@@ -19,6 +20,23 @@ type HostArgs struct {
 	Directory string `pulumi:"directory" provider:"replaceOnChanges"`
 	// Services are the names of those that will run here.
 	Services []string `pulumi:"services"`
+	// Limits are those of the blueprint's hosts, where this machine allows limits.
+	Limits []Limit `pulumi:"limits,optional"`
+}
+
+// Limit is what the services of one host may use together. See [supervisor.Limit].
+type Limit struct {
+	Host   string `pulumi:"host"`
+	CPU    int    `pulumi:"cpu"`
+	Memory int    `pulumi:"memory"`
+}
+
+func (args HostArgs) limits() []supervisor.Limit {
+	var limits []supervisor.Limit
+	for _, l := range args.Limits {
+		limits = append(limits, supervisor.Limit{Host: l.Host, CPU: l.CPU, Memory: int64(l.Memory)})
+	}
+	return limits
 }
 
 // HostState is a host as it is.
@@ -70,6 +88,9 @@ func applyHost(ctx context.Context, args HostArgs, dryRun bool) (HostState, erro
 	if err := stack.Prepare(args.Services); err != nil {
 		return state, err
 	}
+	if err := stack.SetLimits(args.limits()); err != nil {
+		p.GetLogger(ctx).Infof("the services run without limits of memory and CPU: %v", err)
+	}
 	return state, stack.Start(ctx)
 }
 
@@ -108,6 +129,8 @@ func hostDrift(_ context.Context, state property.Map) (string, error) {
 		return "", err
 	case !prepared:
 		return "its folder is not as this version makes it", nil
+	case !stack.Limited(args.limits()):
+		return "its control groups are gone", nil
 	case !stack.Running():
 		return "its supervisor does not run", nil
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strconv"
+	"sync"
 
 	"github.com/pulumi/pulumi-go-provider/infer"
 
@@ -13,7 +15,33 @@ import (
 )
 
 // Port is a port of the loopback interface, chosen once and kept.
-type Port struct{}
+type Port struct {
+	// chosen are the ports that were chosen in this run; nil: nobody else chooses.
+	chosen *reservations
+}
+
+// reservations keep two who choose at the same time, in this process or in another one, from choosing the same port: from
+// the choice until the port's service listens, the port looks free. They end with the process.
+type reservations struct {
+	mu   sync.Mutex
+	held []net.Listener
+}
+
+// reserve tells whether nobody else has chosen the port. What it holds is a name in the network's own name space, as
+// ports are: nothing is left of it in any folder.
+func (r *reservations) reserve(port int) bool {
+	if r == nil {
+		return true
+	}
+	listener, err := net.Listen("unix", fmt.Sprintf("@radpanel-port-%d", port)) //nolint:noctx // It does not wait.
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = append(r.held, listener)
+	return true
+}
 
 // PortArgs say which.
 type PortArgs struct {
@@ -35,14 +63,14 @@ const (
 )
 
 // Create chooses the port. Whether a wanted one is free shows when its service starts, which also tells who has it.
-func (Port) Create(_ context.Context, request infer.CreateRequest[PortArgs]) (infer.CreateResponse[PortState], error) {
+func (p Port) Create(_ context.Context, request infer.CreateRequest[PortArgs]) (infer.CreateResponse[PortState], error) {
 	state := PortState{PortArgs: request.Inputs, Port: request.Inputs.Wanted}
 	if request.DryRun {
 		return infer.CreateResponse[PortState]{Output: state}, nil
 	}
 	if state.Port == 0 {
 		var err error
-		if state.Port, err = freePort(); err != nil {
+		if state.Port, err = p.free(); err != nil {
 			return infer.CreateResponse[PortState]{}, err
 		}
 	}
@@ -68,10 +96,10 @@ func (Port) WireDependencies(f infer.FieldSelector, args *PortArgs, state *PortS
 	}
 }
 
-func freePort() (int, error) {
+func (p Port) free() (int, error) {
 	for range 200 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // Any free one will do.
-		if supervisor.LoopbackPortFree(port) {
+		if supervisor.LoopbackPortFree(port) && p.chosen.reserve(port) {
 			return port, nil
 		}
 	}

@@ -8,6 +8,8 @@
 //   - Release: a program or a folder of files, copied by its digest so that a rebuild disturbs nothing that runs
 //   - Cluster: the data folder of PostgreSQL
 //   - Database: a database in it, with its roles
+//   - Replica: the data folder of a PostgreSQL server that follows another, made again when it is lost
+//   - Bucket: a bucket of an S3 server
 //   - Service: a supervised process with its configuration
 //
 // Creation adopts what is there: an interrupted one is finished by the next. Nothing that holds data is ever deleted.
@@ -18,7 +20,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -36,12 +37,6 @@ const (
 // Token gives the type of a resource, such as "radlocal:index:Service".
 func Token(resource string) string { return Name + ":index:" + resource }
 
-// HoldsData tells whether deleting or replacing a resource of this type can lose data: rows, files, or the keys to read
-// them.
-func HoldsData(resourceType string) bool {
-	return slices.Contains([]string{Token("Host"), Token("Secret"), Token("Cluster"), Token("Database")}, resourceType)
-}
-
 // New makes the provider.
 func New() (p.Provider, error) {
 	provider, err := infer.NewProviderBuilder().
@@ -54,8 +49,9 @@ func New() (p.Provider, error) {
 		// The package that the resources are defined in would else be part of their type.
 		WithModuleMap(map[tokens.ModuleName]tokens.ModuleName{"provider": "index"}).
 		WithResources(
-			infer.Resource(Host{}), infer.Resource(Port{}), infer.Resource(Secret{}), infer.Resource(Release{}),
-			infer.Resource(Cluster{}), infer.Resource(Database{}), infer.Resource(Service{}),
+			infer.Resource(Host{}), infer.Resource(Port{chosen: &reservations{}}), infer.Resource(Secret{}), infer.Resource(Release{}),
+			infer.Resource(Cluster{}), infer.Resource(Database{}), infer.Resource(Replica{}), infer.Resource(Bucket{}),
+			infer.Resource(Service{}),
 		).
 		Build()
 	if err != nil {
@@ -78,6 +74,8 @@ func drifts() map[string]drift {
 		Token("Release"):  {"path", releaseDrift},
 		Token("Cluster"):  {"dataFolder", clusterDrift},
 		Token("Database"): {"name", databaseDrift},
+		Token("Replica"):  {"dataFolder", replicaDrift},
+		Token("Bucket"):   {"name", bucketDrift},
 		Token("Service"):  {"running", serviceDrift},
 	}
 }

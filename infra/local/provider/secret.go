@@ -25,6 +25,9 @@ type SecretArgs struct {
 	Name string `pulumi:"name" provider:"replaceOnChanges"`
 	// Bytes is how many.
 	Bytes int `pulumi:"bytes" provider:"replaceOnChanges"`
+	// From is the folder of a stack whose secret of the same name becomes this one's, when this one is made. Afterwards it
+	// has no effect. Empty: it is random.
+	From string `pulumi:"from,optional"`
 }
 
 // SecretState is the secret.
@@ -70,8 +73,38 @@ func (Secret) Create(_ context.Context, request infer.CreateRequest[SecretArgs])
 	case !errors.Is(err, fs.ErrNotExist):
 		return response, fmt.Errorf("secret %s: %w", args.Name, err)
 	}
-	raw := make([]byte, args.Bytes)
-	_, _ = rand.Read(raw) // It never fails.
+	raw, err := args.first()
+	if err != nil {
+		return response, err
+	}
 	response.Output.Value = base64.StdEncoding.EncodeToString(raw)
 	return response, supervisor.WriteFile(path, []byte(response.Output.Value), 0o600, supervisor.Caller())
+}
+
+// first gives the bytes of a secret that is made now.
+func (args SecretArgs) first() ([]byte, error) {
+	raw := make([]byte, args.Bytes)
+	if args.From == "" {
+		_, _ = rand.Read(raw) // It never fails.
+		return raw, nil
+	}
+	other, err := supervisor.Open(args.From)
+	if err != nil {
+		return nil, err
+	}
+	path := other.Path("keys", args.Name)
+	present, err := os.ReadFile(path) //nolint:gosec // The path is the other stack's own.
+	if err != nil {
+		return nil, fmt.Errorf("secret %s of the stack that is promoted: %w", args.Name, err)
+	}
+	raw, err = base64.StdEncoding.DecodeString(string(present))
+	if err != nil || len(raw) != args.Bytes {
+		return nil, fmt.Errorf("secret %s: %s does not hold %d bytes in base64; restore it from a backup", args.Name, path, args.Bytes)
+	}
+	return raw, nil
+}
+
+// Update keeps the secret: where it once came from makes no difference to it.
+func (Secret) Update(_ context.Context, request infer.UpdateRequest[SecretArgs, SecretState]) (infer.UpdateResponse[SecretState], error) {
+	return infer.UpdateResponse[SecretState]{Output: SecretState{SecretArgs: request.Inputs, Value: request.State.Value}}, nil
 }

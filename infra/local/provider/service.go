@@ -24,6 +24,7 @@ type ServiceArgs struct {
 	Directory   string            `pulumi:"directory" provider:"replaceOnChanges"`
 	Name        string            `pulumi:"name" provider:"replaceOnChanges"`
 	Account     string            `pulumi:"account"`
+	Host        string            `pulumi:"host,optional"`
 	Command     []string          `pulumi:"command"`
 	Environment map[string]string `pulumi:"environment,optional"`
 	// SecretEnvironment are variables whose values are not shown.
@@ -34,7 +35,9 @@ type ServiceArgs struct {
 	Reloadable  []string          `pulumi:"reloadable,optional"`
 	Check       []string          `pulumi:"check,optional"`
 	// Folders gives the permissions by the path in the service's folder, in octal.
-	Folders     map[string]string `pulumi:"folders,optional"`
+	Folders map[string]string `pulumi:"folders,optional"`
+	// Links gives the absolute paths that links in the service's folder lead to at first.
+	Links       map[string]string `pulumi:"links,optional"`
 	StopSignal  string            `pulumi:"stopSignal"`
 	StopSeconds int               `pulumi:"stopSeconds"`
 	PIDFiles    []string          `pulumi:"pidFiles,optional"`
@@ -110,12 +113,14 @@ func (args ServiceArgs) spec() (supervisor.Spec, error) {
 	return supervisor.Spec{
 		Name:        args.Name,
 		Account:     supervisor.Account(args.Account),
+		Host:        args.Host,
 		Command:     args.Command,
 		Environment: environment,
 		Files:       files,
 		Reloadable:  args.Reloadable,
 		Check:       args.Check,
 		Folders:     folders,
+		Links:       args.Links,
 		StopSignal:  args.StopSignal,
 		StopTimeout: time.Duration(args.StopSeconds) * time.Second,
 		PIDFiles:    args.PIDFiles,

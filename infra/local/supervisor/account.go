@@ -23,7 +23,13 @@ const (
 	Web      Account = "www-data" // nginx
 	Panel    Account = "panel"    // the panel
 	Log      Account = "log"      // the loggers
+	Cache    Account = "cache"    // Redis
+	Objects  Account = "objects"  // the S3 server
+	Monitor  Account = "monitor"  // Prometheus, Alertmanager and the exporters
 )
+
+// dynamicAccounts are those whose ids are a stack's own.
+func dynamicAccounts() []Account { return []Account{Panel, Log, Cache, Objects, Monitor} }
 
 // The range of user ids that systemd uses for services without an entry in the password file (DynamicUser=), which
 // distributions keep free: https://systemd.io/UIDS-GIDS/.
@@ -47,20 +53,20 @@ func (s Stack) Identity(account Account) (Identity, error) {
 		return Caller(), nil
 	}
 	switch account {
-	case Panel, Log:
+	case Panel, Log, Cache, Objects, Monitor:
 		ids, err := s.dynamicIDs()
 		if err != nil {
 			return Identity{}, err
 		}
 		id, ok := ids[account]
 		if !ok {
-			return Identity{}, fmt.Errorf("%s: it has no id for account %q; remove the file and run up again", s.path("accounts.json"), account)
+			return Identity{}, fmt.Errorf("%s: it has no id for account %q: %w", s.path("accounts.json"), account, fs.ErrNotExist)
 		}
 		return Identity{id, id}, nil
 	case Postgres, Web:
 		return lookup(account)
 	default:
-		return Identity{}, fmt.Errorf("account %q: expected %s, %s, %s or %s", account, Postgres, Web, Panel, Log)
+		return Identity{}, fmt.Errorf("account %q: expected %s, %s or one of %v", account, Postgres, Web, dynamicAccounts())
 	}
 }
 
@@ -93,14 +99,21 @@ func (s Stack) dynamicIDs() (map[Account]int, error) {
 	return ids, nil
 }
 
-// reserveIDs chooses the stack's user ids once: by its path, past ids that another stack beside it has or that the
+// reserveIDs chooses the stack's user ids, each once: by its path, past ids that another stack beside it has or that the
 // machine knows by name.
 func (s Stack) reserveIDs() error {
 	if !Privileged() {
 		return nil
 	}
-	if _, err := s.dynamicIDs(); !errors.Is(err, fs.ErrNotExist) {
+	ids, err := s.dynamicIDs()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if len(ids) == len(dynamicAccounts()) {
+		return nil
+	}
+	if ids == nil {
+		ids = map[Account]int{}
 	}
 	taken := map[int]bool{}
 	siblings, err := filepath.Glob(filepath.Join(filepath.Dir(s.directory), "*", "accounts.json"))
@@ -120,15 +133,16 @@ func (s Stack) reserveIDs() error {
 	const size = lastDynamicID - firstDynamicID + 1
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(s.directory)) // A hash never fails to write.
-	ids := map[Account]int{}
 	next := int(hash.Sum32() % size)
-	for _, account := range []Account{Panel, Log} {
+	for _, account := range dynamicAccounts() {
 		for range size {
+			if ids[account] != 0 {
+				break // An older version chose it.
+			}
 			id := firstDynamicID + next
 			next = (next + 1) % size
 			if _, err := user.LookupId(strconv.Itoa(id)); err != nil && !taken[id] {
-				ids[account] = id
-				break
+				ids[account], taken[id] = id, true
 			}
 		}
 	}
@@ -153,7 +167,7 @@ func (s Stack) accounts() []Identity {
 		return nil
 	}
 	var all []Identity
-	for _, account := range []Account{Postgres, Web, Panel, Log} {
+	for _, account := range append([]Account{Postgres, Web}, dynamicAccounts()...) {
 		if id, err := s.Identity(account); err == nil { // An account that is not there runs nothing.
 			all = append(all, id)
 		}

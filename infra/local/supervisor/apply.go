@@ -59,6 +59,11 @@ func (s Stack) install(ctx context.Context, spec Spec, g generation, id Identity
 			return err
 		}
 	}
+	for name, target := range spec.Links {
+		if err := os.Symlink(target, s.path(spec.Name, name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return DiskError(s.path(spec.Name, name), err)
+		}
+	}
 	if err := s.write(spec.Name, g, id); err != nil {
 		return err
 	}
@@ -170,7 +175,7 @@ func (s Stack) restart(ctx context.Context, spec Spec, digest string) error {
 	if err := s.StopService(ctx, spec.Name); err != nil {
 		return err
 	}
-	if err := checkFree(spec.Ready); err != nil {
+	if err := awaitFree(ctx, spec.Ready); err != nil {
 		return err
 	}
 	if err := s.startService(ctx, spec.Name); err != nil {

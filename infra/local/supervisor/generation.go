@@ -114,6 +114,7 @@ func (s Stack) renderStart(spec Spec, id Identity) string {
 		// The pipe to the logger is root's; a service may open its output by name, as nginx does with /dev/stdout.
 		fmt.Fprintf(&out, "chown %d:%d /dev/stdout\n", id.UID, id.GID)
 	}
+	out.WriteString(s.renderGroups(spec.Host))
 	out.WriteString("unset PWD OLDPWD\n")
 	// A service's memory holds secrets: it is not written to disk when it crashes.
 	out.WriteString("ulimit -c 0\nulimit -n \"$(ulimit -H -n)\"\numask 077\n")

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,8 @@ import (
 
 // Probe is how to ask a service whether it is ready.
 type Probe struct {
-	// Kind is HTTP or PostgreSQL.
 	Kind ProbeKind
-	// Address is host:port on loopback for HTTP, the path of a unix socket for PostgreSQL.
+	// Address is host:port on loopback for HTTP, the path of a unix socket for the others.
 	Address string
 	// User and Database are named to a server of PostgreSQL's protocol. It needs no password: a request for one is an
 	// answer.
@@ -37,6 +37,7 @@ type ProbeKind string
 const (
 	HTTP       ProbeKind = "http"
 	PostgreSQL ProbeKind = "postgresql" // PgBouncer speaks it too
+	Redis      ProbeKind = "redis"
 )
 
 func (p Probe) check() error {
@@ -44,7 +45,7 @@ func (p Probe) check() error {
 		return fmt.Errorf("time to get ready %s: expected at least a second", p.Timeout)
 	}
 	switch p.Kind {
-	case PostgreSQL:
+	case PostgreSQL, Redis:
 		if !strings.HasPrefix(p.Address, "/") {
 			return fmt.Errorf("address %q: expected the path of a unix socket", p.Address)
 		}
@@ -59,7 +60,7 @@ func (p Probe) check() error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("probe %q: expected %s or %s", p.Kind, HTTP, PostgreSQL)
+		return fmt.Errorf("probe %q: expected %s, %s or %s", p.Kind, HTTP, PostgreSQL, Redis)
 	}
 }
 
@@ -70,8 +71,12 @@ const attemptTimeout = time.Second
 func (p Probe) ask(ctx context.Context, pid int, generation string) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	if p.Kind == PostgreSQL {
+	switch p.Kind {
+	case PostgreSQL:
 		return p.askPostgreSQL(ctx, pid)
+	case Redis:
+		return p.askRedis(ctx, pid)
+	case HTTP:
 	}
 	return askHTTP(ctx, "http://"+p.Address+p.Path, strings.ReplaceAll(p.Body, generationMark, generation))
 }
@@ -101,21 +106,49 @@ func askHTTP(ctx context.Context, url, expected string) error {
 	return nil
 }
 
-// askPostgreSQL does what pg_isready does: it begins to connect, and takes any answer but "not yet" for a yes.
-func (p Probe) askPostgreSQL(ctx context.Context, pid int) error {
+// dial connects to the unix socket of a service that is the given process.
+func (p Probe) dial(ctx context.Context, pid int) (net.Conn, error) {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", p.Address)
+	if err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
+	}
+	err = checkListener(connection, pid)
+	if deadline, ok := ctx.Deadline(); ok && err == nil {
+		err = connection.SetDeadline(deadline)
+	}
+	if err != nil {
+		return nil, errors.Join(err, connection.Close())
+	}
+	return connection, nil
+}
+
+// askRedis takes a refusal for want of a password for an answer.
+func (p Probe) askRedis(ctx context.Context, pid int) error {
+	connection, err := p.dial(ctx, pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close() }()
+	if _, err := io.WriteString(connection, "PING\r\n"); err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	answer, err := bufio.NewReader(connection).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
-	defer func() { _ = connection.Close() }()
-	if err := checkListener(connection, pid); err != nil {
+	if answer = strings.TrimSpace(answer); answer != "+PONG" && !strings.HasPrefix(answer, "-NOAUTH") {
+		return fmt.Errorf("PING was answered by %q", answer)
+	}
+	return nil
+}
+
+// askPostgreSQL does what pg_isready does: it begins to connect, and takes any answer but "not yet" for a yes.
+func (p Probe) askPostgreSQL(ctx context.Context, pid int) error {
+	connection, err := p.dial(ctx, pid)
+	if err != nil {
 		return err
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := connection.SetDeadline(deadline); err != nil {
-			return fmt.Errorf("probe: %w", err)
-		}
-	}
+	defer func() { _ = connection.Close() }()
 	frontend := pgproto3.NewFrontend(connection, connection)
 	frontend.Send(&pgproto3.StartupMessage{
 		ProtocolVersion: pgproto3.ProtocolVersion30,

@@ -86,11 +86,30 @@ func (s Stack) awaitReady(ctx context.Context, spec Spec, digest string, timeout
 	return err
 }
 
-// checkFree tells by its error who has the port that a service is to have.
-func checkFree(probe Probe) error {
+// awaitFree tells by its error who has the port that a service is to have, if it does not get free.
+func awaitFree(ctx context.Context, probe Probe) error {
 	if probe.Kind != HTTP {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, freeTimeout)
+	defer cancel()
+	var taken error
+	err := wait(ctx, "port "+probe.Address, func() (bool, error) {
+		taken = checkFree(probe)
+		return taken == nil, nil
+	})
+	if taken != nil {
+		return taken
+	}
+	return err
+}
+
+// freeTimeout is how long a port may take to get free: a server that was told to listen elsewhere closes it a moment
+// after it has said so.
+const freeTimeout = 2 * time.Second
+
+// checkFree tells by its error who has the port.
+func checkFree(probe Probe) error {
 	listener, err := net.Listen("tcp", probe.Address) //nolint:noctx // It does not wait.
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("port %s is taken by %s: stop that, or configure another port, and run up again",

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -47,11 +48,14 @@ func (s Stack) StopService(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	isDown := func() (bool, error) {
-		p, err := readProcess(service)
-		return err == nil && p.pid == 0 && !p.finishing && !p.wantUp, err
+	until := func(is func(process) bool) func() (bool, error) {
+		return func() (bool, error) {
+			p, err := readProcess(service)
+			return err == nil && is(p), err
+		}
 	}
-	err = wait(asked, name+" to stop", isDown)
+	isDown := func(p process) bool { return p.pid == 0 && !p.finishing && !p.wantUp }
+	err = wait(asked, name+" to stop", until(isDown))
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -60,7 +64,18 @@ func (s Stack) StopService(ctx context.Context, name string) error {
 	}
 	killed, cancelKilled := context.WithTimeout(ctx, patience+exitTimeout)
 	defer cancelKilled()
-	return wait(killed, name+" to end after it was killed", isDown)
+	return wait(killed, name+" to end after it was killed", until(func(p process) bool {
+		// On a disk without space its supervisor cannot write down any more that it has ended.
+		return isDown(p) || p.pid > 0 && errors.Is(syscall.Kill(p.pid, 0), syscall.ESRCH)
+	}))
+}
+
+// KillService kills the process of a service. If it is to run, it is started again.
+func (s Stack) KillService(name string) error {
+	if err := control(s.service(name), commandKill); !errors.Is(err, errNotSupervised) {
+		return err
+	}
+	return nil // It does not run.
 }
 
 // reset stops a service and removes what Apply made for it.

@@ -15,6 +15,8 @@ type Spec struct {
 	// Name is also the name of the service's folder.
 	Name    string
 	Account Account
+	// Host is the host of the blueprint whose limits hold for it (see [Stack.SetLimits]). Empty: none do.
+	Host string
 	// Command is what runs, an absolute path first. It must stay in the foreground. Nothing secret may be in it.
 	Command []string
 	// Environment is all of the environment that the service gets, beside PATH and LANG. It may be secret.
@@ -29,6 +31,9 @@ type Spec struct {
 	Check []string
 	// Folders are made in the service's folder if they lack, for the service to write in, with these permissions.
 	Folders map[string]fs.FileMode
+	// Links are made in the service's folder if they lack, with the absolute paths that they lead to. Where one leads
+	// another way by now, it is left so: that is what it is for.
+	Links map[string]string
 	// StopSignal asks the service to stop: TERM, INT or QUIT. StopTimeout is how long it may take before it is killed.
 	StopSignal  string
 	StopTimeout time.Duration
@@ -76,6 +81,11 @@ func (spec Spec) check() error {
 	for name := range spec.Folders {
 		if !filepath.IsLocal(name) || strings.HasPrefix(name, "conf") {
 			fail("folder %q: expected one inside the service's folder, other than conf", name)
+		}
+	}
+	for name, target := range spec.Links {
+		if !filepath.IsLocal(name) || strings.HasPrefix(name, "conf") || !filepath.IsAbs(target) {
+			fail("link %q to %q: expected one inside the service's folder, other than conf, to an absolute path", name, target)
 		}
 	}
 	if err := spec.Ready.check(); err != nil {

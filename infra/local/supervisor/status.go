@@ -123,7 +123,7 @@ func (s Stack) Drift(ctx context.Context, name, digest string) (string, error) {
 	if _, err := os.Lstat(s.service(name) + "/down"); err == nil {
 		return "it is stopped", nil
 	}
-	status, err := s.status(ctx, name)
+	status, err := s.patientStatus(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -134,4 +134,22 @@ func (s Stack) Drift(ctx context.Context, name, digest string) (string, error) {
 		return "it runs with another configuration", nil
 	}
 	return "", nil
+}
+
+// driftPatience is how long a service that runs may not answer before that is taken for a difference: the machine may be busy.
+const driftPatience = 5 * time.Second
+
+// patientStatus is status, but waits for the answer of a service that runs.
+func (s Stack) patientStatus(ctx context.Context, name string) (status Status, err error) {
+	patient, cancel := context.WithTimeout(ctx, driftPatience)
+	defer cancel()
+	err = wait(patient, name+" to answer", func() (bool, error) {
+		var err error
+		status, err = s.status(ctx, name)
+		return status.State != Starting && status.State != Unready, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return status, nil
+	}
+	return status, err
 }

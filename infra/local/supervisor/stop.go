@@ -26,7 +26,10 @@ func (s Stack) Stop(ctx context.Context, progress func(service string)) error {
 			return err
 		}
 	}
-	return s.stopSupervisor(ctx)
+	if err := s.stopSupervisor(ctx); err != nil {
+		return err
+	}
+	return s.removeGroups()
 }
 
 // exitTimeout is how long the parts of the supervisor, which have nothing to do any more, may take to end.

@@ -319,6 +319,25 @@ func TestDriftIsSeenAndRepaired(t *testing.T) {
 	assert.NotEqual(t, frozen, f.mustAsk().master, "a process that hangs is replaced")
 }
 
+func TestAFrozenServiceIsKilledAndStartsAgain(t *testing.T) {
+	f := newFixture(t, "web")
+	f.apply(f.spec("web", "one", "hello"))
+	frozen := f.mustAsk().master
+	f.signal(syscall.SIGSTOP, frozen)
+	require.NoError(t, f.stack.KillService("web"))
+	f.eventually(func(c *assert.CollectT) {
+		pids, err := f.stack.Processes(t.Context())
+		assert.NoError(c, err)
+		assert.NotContains(c, pids, frozen)
+		assert.Equal(c, supervisor.Running, f.state("web").State)
+	})
+	assert.NotEqual(t, frozen, f.mustAsk().master)
+
+	require.NoError(t, f.stack.StopService(t.Context(), "web"))
+	require.NoError(t, f.stack.KillService("web"))
+	assert.NotEqual(t, supervisor.Running, f.state("web").State, "what is to be stopped stays so")
+}
+
 func TestKilledProcessesComeBackOnce(t *testing.T) {
 	for victim, parts := range map[string][]string{
 		"service":    {"master"},
