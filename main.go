@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/radpanel/radpanel/infra"
+	"github.com/radpanel/radpanel/infra/aws"
 	"github.com/radpanel/radpanel/stacks"
 )
 
@@ -23,8 +24,14 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return infra.Deploy(ctx, stack, infra.Options{})
+		return infra.Deploy(ctx, stack, infra.Options{}, onAWS())
 	})
+}
+
+func onAWS() infra.Target {
+	return infra.Target{Name: stacks.AWS, Deploy: func(ctx *pulumi.Context, stack stacks.Stack) error {
+		return aws.Deploy(ctx, stack, aws.Options{})
+	}}
 }
 
 // configuration gives all keys of the project, not just those that are known: a key that is misspelt is an error.
