@@ -1,0 +1,128 @@
+package advise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	promapi "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+
+	"github.com/radpanel/radpanel/infra/monitoring"
+	"github.com/radpanel/radpanel/stacks"
+)
+
+// queryTimeout bounds all queries together. They take tens of milliseconds.
+const queryTimeout = 20 * time.Second
+
+// Prometheus takes measurements from the Prometheus of a stack.
+type Prometheus struct {
+	api promapi.API
+}
+
+// NewPrometheus gives the Prometheus that answers at an address, such as "127.0.0.1:9090".
+func NewPrometheus(address string) (*Prometheus, error) {
+	// No proxy: it is on this machine. No connection is kept: rad ends soon.
+	client, err := api.NewClient(api.Config{
+		Address: "http://" + address, RoundTripper: &http.Transport{DisableKeepAlives: true},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("Prometheus at %s: %w", address, err)
+	}
+	return &Prometheus{api: promapi.NewAPI(client)}, nil
+}
+
+// Measure reads the histories of everything that advice for a stack of the tier rests on, up to now. What Prometheus does
+// not have is left out. An error says that it did not answer.
+func (p *Prometheus) Measure(ctx context.Context, plan stacks.ScalingPlan, tier stacks.Tier, now time.Time) (Measurements, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	measured := Measurements{}
+	for _, m := range append(Needed(plan, tier), PageLoad) {
+		var series Series
+		var err error
+		expression, recorded := m.expression()
+		series.Points, err = p.read(ctx, m.whileMeasured(expression), promapi.Range{Start: now.Add(-Recent), End: now, Step: Step})
+		if err == nil && recorded {
+			series.Lows, err = p.read(ctx, fmt.Sprintf("min_over_time(%s[%dm])", expression, int(LowStep.Minutes())),
+				promapi.Range{Start: now.Add(-History), End: now, Step: LowStep})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Title(), err)
+		}
+		if len(series.Points) > 0 || len(series.Lows) > 0 {
+			measured[m] = series
+		}
+	}
+	return measured, nil
+}
+
+// whileMeasured leaves out of an expression the times at which nobody answered who tells the figure. One that looks back on a
+// while, as a rate does, would otherwise go on for minutes with what was measured before.
+func (m Measurement) whileMeasured(expression string) string {
+	jobs := m.jobs()
+	if len(jobs) == 0 {
+		return expression
+	}
+	return fmt.Sprintf(`(%s) unless on () (max by (job) (up{job=~%q}) == 0)`, expression, strings.Join(jobs, "|"))
+}
+
+// jobs are those without which there is no figure, of one that looks back on a while. None: Prometheus itself forgets it
+// at once.
+func (m Measurement) jobs() []string {
+	switch m {
+	case Of(stacks.HostCPU):
+		return []string{monitoring.NodeJob}
+	case Of(stacks.DatabaseReads), Of(stacks.DatabaseWriteWait):
+		return []string{monitoring.PostgresJob}
+	case Of(stacks.BalancerUse):
+		return []string{monitoring.BalancerJob, monitoring.NodeJob}
+	case Of(stacks.FarRequests):
+		return []string{monitoring.BalancerJob}
+	case Of(stacks.ResponseTimeP95), Of(stacks.QuietestHour), RequestsPerSecond:
+		return []string{monitoring.ServiceJob}
+	case Of(stacks.ErrorBudgetSpent):
+		return []string{monitoring.FrontDoorJob}
+	default:
+		return nil
+	}
+}
+
+// expression is how Prometheus is asked for the figure. What it records has a history; the rest is computed when it is
+// asked for.
+func (m Measurement) expression() (expression string, recorded bool) {
+	for _, signal := range monitoring.Signals() {
+		if signal.Name == string(m) {
+			return signal.Expression, false
+		}
+	}
+	return stacks.Metric(m).Definition().Record(), true
+}
+
+// read gives the points of an expression, which must be of one series at most.
+func (p *Prometheus) read(ctx context.Context, expression string, span promapi.Range) ([]Point, error) {
+	value, _, _, err := p.api.QueryRange(ctx, expression, span)
+	if err != nil {
+		return nil, err
+	}
+	matrix, is := value.(model.Matrix)
+	if !is {
+		return nil, fmt.Errorf("%s: expected a matrix, got %s", expression, value.Type())
+	}
+	switch len(matrix) {
+	case 0:
+		return nil, nil
+	case 1:
+		points := make([]Point, len(matrix[0].Values))
+		for i, sample := range matrix[0].Values {
+			points[i] = Point{At: sample.Timestamp.Time(), Figure: float64(sample.Value)}
+		}
+		return points, nil
+	default:
+		return nil, errors.New(expression + ": expected one series, got several")
+	}
+}
