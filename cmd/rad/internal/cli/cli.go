@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -34,6 +35,10 @@ type App struct {
 	Now func() time.Time
 	// Force makes an engine that was asked to end do so at once, when it is closed.
 	Force <-chan struct{}
+	// AtPoint is told which point of a promotion is reached. Nil: nobody is.
+	AtPoint func(point string)
+	// CloudConfig gives how AWS is asked in a region. Nil: as AWS's own command line does.
+	CloudConfig func(ctx context.Context, region string) (aws.Config, error)
 
 	flags flags
 	// parsed is set once the command line was understood: errors before are errors of usage.
@@ -47,8 +52,10 @@ type flags struct {
 	project string
 	target  string
 	config  []string
+	allow   []string
 	json    bool
 	yes     bool
+	timeout time.Duration
 }
 
 // Run runs one command line, without the program's name, and gives the exit code.
@@ -91,7 +98,8 @@ func (a *App) command() *cobra.Command {
 	root.SetErr(a.Stderr)
 	root.PersistentFlags().StringVar(&a.flags.state, "state", "", "state folder (default: $RAD_STATE_FOLDER, else /var/lib/radpanel for root, ~/.local/state/radpanel for others)")
 	root.AddCommand(
-		a.prepareCommand(), a.upCommand(), a.previewCommand(), a.downCommand(), a.statusCommand(), a.logsCommand(), a.adminCommand(),
+		a.prepareCommand(), a.upCommand(), a.previewCommand(), a.costCommand(), a.downCommand(), a.statusCommand(), a.adviseCommand(), a.logsCommand(), a.traceCommand(), a.adminCommand(),
+		a.promoteCommand(),
 		a.versionCommand(), a.docsCommand(),
 		exitCodesTopic(), jsonTopic(), pulumiTopic(), environmentTopic(),
 	)
@@ -101,6 +109,10 @@ func (a *App) command() *cobra.Command {
 // addStackFlags adds what tells a stack and its configuration.
 func (a *App) addStackFlags(command *cobra.Command) {
 	command.Flags().StringVar(&a.flags.target, "target", "local", "where the stack runs: local or aws")
+	a.addProjectFlag(command)
+}
+
+func (a *App) addProjectFlag(command *cobra.Command) {
 	command.Flags().StringVar(&a.flags.project, "project", "", "folder of Pulumi.yaml and Pulumi.<stack>.yaml (default: the checkout around the working folder)")
 }
 
@@ -108,6 +120,10 @@ func (a *App) addStackFlags(command *cobra.Command) {
 func (a *App) addDeployFlags(command *cobra.Command) {
 	a.addStackFlags(command)
 	command.Flags().StringVar(&a.flags.release, "release", "", "folder with radpanel and web/ (default: $RAD_RELEASE_FOLDER, else beside rad)")
+	a.addConfigFlag(command)
+}
+
+func (a *App) addConfigFlag(command *cobra.Command) {
 	command.Flags().StringArrayVarP(&a.flags.config, "config", "c", nil, "a key of the stack's configuration for this run, as key=value; may be repeated")
 }
 

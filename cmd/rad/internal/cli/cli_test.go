@@ -85,6 +85,8 @@ func TestWrongCommandLinesExitWith2AndSayWhy(t *testing.T) {
 		{"frobnicate", []string{`unknown command "frobnicate"`}},
 		{"up --frobnicate", []string{"unknown flag: --frobnicate"}},
 		{"up mvp tier1", []string{"accepts at most 1 arg"}},
+		{"promote mvp tier1 --target aws", []string{"rad cannot move a panel from mvp to tier1, which are on AWS", "Built is", "Not built is", "docs/promotion.md"}},
+		{"promote mvp tier1 --auto-rollback", []string{"--auto-rollback", "add --watch"}},
 		{"up --target moon", []string{"--target moon: expected local or aws"}},
 		{"status --target moon", []string{"--target moon"}},
 		{"up staging", []string{"stack staging is wrong", "does not tell its tier"}},
@@ -294,6 +296,8 @@ func TestEveryFieldOfTheJSONIsDocumented(t *testing.T) {
 		check(reflect.TypeOf(event))
 	}
 	check(reflect.TypeFor[Status]())
+	check(reflect.TypeFor[Cost]())
+	check(reflect.TypeFor[CostTable]())
 }
 
 // TestTheDocumentIsFresh fails if docs/rad.md is not what `make docs` writes.
@@ -327,4 +331,15 @@ func TestPrepareSaysEverythingThatIsMissing(t *testing.T) {
 	assert.Equal(t, int(exitDone), c.run(t, "prepare"), c.errors.String())
 	assert.Contains(t, c.out.String(), "pulumi 3.256.0: "+filepath.Join(c.root, "own", "pulumi"))
 	assert.Contains(t, c.out.String(), "release: "+filepath.Join(c.root, "bin"))
+}
+
+// A purge that was broken off just before its end has left nothing but the record of a promotion: the next one removes it.
+func TestAPurgeOfAStackThatIsGoneForgetsItsPromotion(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	record := c.write(t, "state/promotions/local-mvp--local-tier1.json", `{"from":"local-mvp","to":"local-tier1","step":"finished"}`)
+	assert.Equal(t, 0, c.run(t, "down", "mvp"), c.errors.String())
+	assert.FileExists(t, record, "without --purge, it is kept")
+	assert.Equal(t, 0, c.run(t, "down", "mvp", "--purge", "--yes"), c.errors.String())
+	assert.NoFileExists(t, record)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
+	"github.com/radpanel/radpanel/cmd/rad/internal/promote"
 	"github.com/radpanel/radpanel/infra/local"
 	"github.com/radpanel/radpanel/stacks"
 )
@@ -48,19 +49,27 @@ func (a *App) down(ctx context.Context, arguments []string, purge bool) error {
 	if err != nil {
 		return err
 	}
+	if err := mayGoDown(selected); err != nil {
+		return err
+	}
 	if purge && known {
 		if err := a.confirmPurge(ctx, selected); err != nil {
 			return err
 		}
 	}
 	return a.report(ctx, "down", selected, func(show func(progress.Event)) (engine.Outcome, error) {
-		if !known {
-			return engine.Outcome{}, nil
+		var outcome engine.Outcome
+		var err error
+		switch {
+		case known && purge:
+			outcome, err = a.purge(ctx, selected, show)
+		case known:
+			outcome, err = a.stop(ctx, selected, show)
 		}
-		if purge {
-			return a.purge(ctx, selected, show)
+		if err == nil && purge { // Of a stack that is gone too: a purge that was broken off may have left it.
+			err = promote.Forget(selected.stateFolder, selected.name)
 		}
-		return a.stop(ctx, selected, show)
+		return outcome, err
 	})
 }
 

@@ -23,6 +23,10 @@ const (
 	exitPending     code = 5
 	exitBusy        code = 6
 	exitMissing     code = 7
+	exitPromote     code = 8
+	exitOverdue     code = 9
+	exitRefused     code = 10
+	exitForbidden   code = 11
 	exitInterrupted code = 130 // as shells have it: 128 + SIGINT
 )
 
@@ -35,7 +39,7 @@ func exitCodes() []struct {
 		code    code
 		meaning string
 	}{
-		{exitDone, "done; of `status`: every service runs"},
+		{exitDone, "done; of `status`: every service runs; of `advise`: stay"},
 		{exitFailed, "it was tried and failed"},
 		{exitUsage, "the command line or the stack's configuration is wrong; nothing was done"},
 		{exitStopped, "`status`: the stack is stopped, or there is none"},
@@ -43,6 +47,10 @@ func exitCodes() []struct {
 		{exitPending, "`preview --expect-no-changes`: there are changes"},
 		{exitBusy, "another rad or pulumi works on the stack; nothing was done"},
 		{exitMissing, "something that is needed is missing on this machine; nothing was done"},
+		{exitPromote, "`advise`: the tier is outgrown, promote the stack"},
+		{exitOverdue, "`advise`: the promotion is overdue"},
+		{exitRefused, "`advise`: measurements are missing or stale, so there is no advice"},
+		{exitForbidden, "a rule forbids the change, such as one that loses data; nothing was done"},
 		{exitInterrupted, "interrupted; what was begun was ended cleanly where that was possible"},
 	}
 }
@@ -87,6 +95,8 @@ func exitCode(err error) code {
 		return silent.code
 	case errors.Is(err, ErrInterrupted):
 		return exitInterrupted
+	case errors.As(err, new(*refusedError)):
+		return exitForbidden
 	case errors.As(err, new(*usageError)):
 		return exitUsage
 	case errors.As(err, new(*engine.BusyError)):

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
 )
 
@@ -33,22 +34,23 @@ func (a *App) handOver(ctx context.Context, command string, selected selection) 
 	if len(a.flags.config) > 0 {
 		return &usageError{problem: "--config is for stacks on this machine; for target aws use `pulumi config set`"}
 	}
-	cli, missing, notes, err := a.missingForAWS(ctx, selected)
-	if err != nil {
+	renderer := a.renderer()
+	cli, notes, err := a.readyForAWS(ctx, selected, renderer.Show)
+	if err = errors.Join(err, renderer.Close()); err != nil {
 		return err
-	}
-	if len(missing) > 0 {
-		return &missingError{problem: "stack " + selected.name + " on AWS needs what this machine lacks:\n- " + strings.Join(missing, "\n- ")}
 	}
 	arguments := append(pulumiVerb(command), "--stack", selected.name)
 	if a.flags.yes {
 		arguments = append(arguments, "--yes")
 	}
+	if command == "up" && len(a.flags.allow) > 0 { // The rules found nothing else that would lose data.
+		arguments = append(arguments, "--ignore-protect")
+	}
 	_, _ = fmt.Fprintf(a.Stderr, "rad: handing over to pulumi %s\n", strings.Join(arguments, " "))
 	// Not CommandContext: Ctrl-C reaches pulumi from the terminal, as its own foreground job, and pulumi ends cleanly.
 	child := exec.Command(cli.Path, arguments...) //nolint:gosec,noctx // The pulumi that was found; see above.
 	child.Dir = selected.project
-	child.Env = append(os.Environ(), "PATH="+filepath.Dir(cli.Path)+string(os.PathListSeparator)+a.Getenv("PATH"))
+	child.Env = a.operatorsOwn(cli)
 	child.Stdin, child.Stdout, child.Stderr = a.Stdin, a.Stdout, a.Stderr
 	err = child.Run()
 	var exit *exec.ExitError
@@ -67,20 +69,12 @@ func (a *App) handOver(ctx context.Context, command string, selected selection) 
 	}
 }
 
-// missingForAWS lists what a deployment on AWS cannot do without, all at once, and what may turn out to be missing.
-func (a *App) missingForAWS(ctx context.Context, selected selection) (cli pulumicli.CLI, missing, notes []string, err error) {
-	if selected.project == "" {
-		missing = append(missing, "the project: run rad inside a checkout of radpanel, or name its folder by --project (no Pulumi.yaml of "+
-			selected.home.Project+" is around "+a.Folder+")")
-	}
-	renderer := a.renderer()
-	cli, err = a.findPulumi(ctx, selected, renderer.Show)
-	err = errors.Join(err, renderer.Close())
-	if missed := new(pulumicli.MissingError); errors.As(err, &missed) {
-		missing, err = append(missing, "the Pulumi command line: "+missed.Error()), nil
-	}
+// readyForAWS finds the plain CLI. Its error lists all at once that a program for AWS cannot do without and this machine
+// lacks; the notes are what may turn out to be missing.
+func (a *App) readyForAWS(ctx context.Context, selected selection, show func(progress.Event)) (cli pulumicli.CLI, notes []string, err error) {
+	cli, missing, err := a.missingForState(ctx, selected, show)
 	if err != nil {
-		return cli, nil, nil, err
+		return cli, nil, err
 	}
 	if !a.onPath("pulumi-language-go", filepath.Dir(cli.Path)) {
 		missing = append(missing, "pulumi-language-go, which runs the program: it comes with the official Pulumi (https://www.pulumi.com/docs/install), "+
@@ -90,12 +84,38 @@ func (a *App) missingForAWS(ctx context.Context, selected selection) (cli pulumi
 		missing = append(missing, "the Go toolchain, which compiles the program: https://go.dev/doc/install")
 	}
 	if !a.hasCredentials() {
-		missing = append(missing, "AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`")
+		missing = append(missing, noCredentials)
 	}
 	if plugins, _ := filepath.Glob(filepath.Join(a.pulumiHome(), "plugins", "resource-aws-v*")); len(plugins) == 0 {
 		notes = append(notes, "the aws plugin is not installed in "+a.pulumiHome()+": pulumi downloads it, which needs the internet (`pulumi plugin install resource aws`)")
 	}
-	return cli, missing, notes, nil
+	return cli, notes, lacking(selected, missing)
+}
+
+// missingForState lists what it takes to read the state of a stack on AWS, and this machine lacks.
+func (a *App) missingForState(ctx context.Context, selected selection, show func(progress.Event)) (cli pulumicli.CLI, missing []string, err error) {
+	if selected.project == "" {
+		missing = append(missing, "the project: run rad inside a checkout of radpanel, or name its folder by --project (no Pulumi.yaml of "+
+			selected.home.Project+" is around "+a.Folder+")")
+	}
+	cli, err = a.findPulumi(ctx, selected, show)
+	if missed := new(pulumicli.MissingError); errors.As(err, &missed) {
+		missing, err = append(missing, "the Pulumi command line: "+missed.Error()), nil
+	}
+	return cli, missing, err
+}
+
+// lacking is the error that this machine lacks something, nil if it does not.
+func lacking(selected selection, missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	return &missingError{problem: "stack " + selected.name + " on AWS needs what this machine lacks:\n- " + strings.Join(missing, "\n- ")}
+}
+
+// operatorsOwn is the operator's environment, in which what comes with the plain CLI is found too.
+func (a *App) operatorsOwn(cli pulumicli.CLI) []string {
+	return append(os.Environ(), "PATH="+filepath.Dir(cli.Path)+string(os.PathListSeparator)+a.Getenv("PATH"))
 }
 
 func (a *App) onPath(name, first string) bool {

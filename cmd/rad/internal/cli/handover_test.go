@@ -28,15 +28,14 @@ func onAWS(t *testing.T) *console {
 	return c
 }
 
+// What is previewed first, by the real plain CLI, is in package cloudpreview.
 func TestTargetAWSHandsOverToThePlainCLI(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		line []string
 		want string
 	}{
-		{[]string{"up", "--target", "aws"}, "called: up --stack mvp"},
-		{[]string{"up", "tier2", "--target", "aws"}, "called: up --stack tier2"},
-		{[]string{"preview", "tier1", "--target", "aws"}, "called: preview --stack tier1"},
+		{[]string{"status", "--target", "aws"}, "called: stack --stack mvp"},
 		{[]string{"down", "tier1", "--target", "aws", "--yes"}, "called: destroy --stack tier1 --yes"},
 		{[]string{"status", "tier1", "--target", "aws"}, "called: stack --stack tier1"},
 	}
@@ -64,10 +63,10 @@ func TestAFailedHandOverHintsAtThePluginAndKeepsItsExitCode(t *testing.T) {
 	t.Parallel()
 	c := onAWS(t)
 	c.script(t, "tools/pulumi", "FAIL=3\n"+fakePulumi)
-	require.Equal(t, int(exitFailed), c.run(t, "up", "mvp", "--target", "aws"))
+	require.Equal(t, int(exitFailed), c.run(t, "down", "mvp", "--target", "aws"))
 	assert.Contains(t, c.errors.String(), "the aws plugin is not installed in "+filepath.Join(c.root, "home", ".pulumi"))
 
 	require.NoError(t, os.MkdirAll(filepath.Join(c.root, "home/.pulumi/plugins/resource-aws-v6.83.2"), 0o700))
-	require.Equal(t, int(exitFailed), c.run(t, "up", "mvp", "--target", "aws"))
+	require.Equal(t, int(exitFailed), c.run(t, "down", "mvp", "--target", "aws"))
 	assert.NotContains(t, c.errors.String(), "plugin")
 }

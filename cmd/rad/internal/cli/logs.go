@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/radpanel/radpanel/infra/local"
 )
 
 const (
@@ -52,16 +50,9 @@ func (a *App) logs(ctx context.Context, arguments []string, lines int, follow bo
 	if lines < 0 {
 		return &usageError{problem: fmt.Sprintf("--lines %d: expected 0 or more", lines)}
 	}
-	selected, err := a.selectStack(arguments[:1])
+	selected, status, err := a.existingStack(ctx, arguments[:1])
 	if err != nil {
 		return err
-	}
-	status, err := local.ReadStatus(ctx, selected.folder)
-	if err != nil {
-		return interruptedOr(ctx, err)
-	}
-	if !status.Exists {
-		return &usageError{problem: fmt.Sprintf("there is no stack %s on this machine: `rad up %s` makes it", selected.name, selected.name)}
 	}
 	var files []logFile
 	var names []string

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
+	"github.com/radpanel/radpanel/stacks"
 )
 
 func (a *App) prepareCommand() *cobra.Command {
@@ -31,7 +32,7 @@ func (a *App) prepare(ctx context.Context) error {
 		return err
 	}
 	var missing []string
-	if err := lackingPackages(); err != nil {
+	if err := lackingPackages(stacks.Plan().Tiers[0].Blueprint); err != nil {
 		missing = append(missing, err.Error())
 	}
 	release, err := a.findRelease(selected)

@@ -18,7 +18,8 @@ import (
 // selection is the stack that a command is about.
 type selection struct {
 	// name is the stack's, such as "local-mvp".
-	name string
+	name   string
+	target stacks.Target
 	// project is the folder of Pulumi.yaml. Empty: outside a checkout.
 	project string
 	// stateFolder holds all stacks, folder this one.
@@ -58,13 +59,23 @@ func (a *App) selectStack(arguments []string) (selection, error) {
 		state = filepath.Join(a.Folder, state)
 	}
 	return selection{
-		name: name, project: project, stateFolder: state, folder: local.StackFolder(state, name),
+		name: name, target: target, project: project, stateFolder: state, folder: local.StackFolder(state, name),
 		home: engine.Home{Folder: filepath.Join(state, local.EngineFolder), Project: stacks.Namespace},
 	}, nil
 }
 
-// load reads and checks the stack's configuration: its file, if there is one, and what the command line says.
+// load reads and checks the stack's configuration: its file, if there is one, what the command line says, and what a
+// promotion that the stack takes part in needs.
 func (a *App) load(selected selection) (stacks.Stack, map[string]string, error) {
+	keys, err := promotionKeys(selected)
+	if err != nil {
+		return stacks.Stack{}, nil, err
+	}
+	return a.loadWith(selected, keys)
+}
+
+// loadWith is load with keys beside those that the stack has.
+func (a *App) loadWith(selected selection, keys map[string]string) (stacks.Stack, map[string]string, error) {
 	config := map[string]string{}
 	path := filepath.Join(selected.project, stacks.FileName(selected.name))
 	if selected.project != "" {
@@ -81,6 +92,7 @@ func (a *App) load(selected selection) (stacks.Stack, map[string]string, error) 
 		return stacks.Stack{}, nil, err
 	}
 	maps.Copy(config, overrides)
+	maps.Copy(config, keys)
 	stack, err := stacks.Load(selected.name, config)
 	if err != nil {
 		return stacks.Stack{}, nil, &usageError{problem: "the configuration of stack " + selected.name + " is wrong:\n" + err.Error()}

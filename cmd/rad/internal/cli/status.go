@@ -265,3 +265,19 @@ func sizeOf(folder string) int64 {
 	})
 	return size
 }
+
+// existingStack gives the stack that a command is about, which has to be on this machine, and its state.
+func (a *App) existingStack(ctx context.Context, arguments []string) (selection, local.Status, error) {
+	selected, err := a.selectStack(arguments)
+	if err != nil {
+		return selection{}, local.Status{}, err
+	}
+	status, err := local.ReadStatus(ctx, selected.folder)
+	if err != nil {
+		return selection{}, local.Status{}, interruptedOr(ctx, err)
+	}
+	if !status.Exists {
+		return selection{}, local.Status{}, &usageError{problem: fmt.Sprintf("there is no stack %s on this machine: `rad up %s` makes it", selected.name, selected.name)}
+	}
+	return selected, status, nil
+}

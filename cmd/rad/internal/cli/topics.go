@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/radpanel/radpanel/cmd/rad/internal/advise"
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
 )
@@ -24,6 +26,12 @@ func jsonTopic() *cobra.Command {
 	}
 	text.WriteString("\n`rad status --json` writes one object:\n")
 	writeFields(&text, reflect.TypeFor[Status](), "  ")
+	text.WriteString("\n`rad advise --json` writes one object:\n")
+	writeFields(&text, reflect.TypeFor[advise.Advice](), "  ")
+	text.WriteString("\n`rad cost --json` writes one object:\n")
+	writeFields(&text, reflect.TypeFor[Cost](), "  ")
+	text.WriteString("\n`rad cost --all --json` writes one object:\n")
+	writeFields(&text, reflect.TypeFor[CostTable](), "  ")
 	return &cobra.Command{Use: "json", Short: "What --json writes", Long: text.String()}
 }
 
@@ -39,8 +47,12 @@ func writeFields(text *strings.Builder, of reflect.Type, indent string) {
 			name += "?"
 		}
 		fmt.Fprintf(text, "%s%-*s  %s\n", indent, max(0, 20-len(indent)), name, field.Tag.Get("doc"))
-		if element := field.Type; element.Kind() == reflect.Slice && element.Elem().Kind() == reflect.Struct {
-			writeFields(text, element.Elem(), indent+"  ")
+		of := field.Type
+		if of.Kind() == reflect.Slice || of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if of.Kind() == reflect.Struct && of != reflect.TypeFor[time.Time]() {
+			writeFields(text, of, indent+"  ")
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,6 +33,13 @@ type command struct {
 	lock *os.File
 	// force ends pulumi at once when it is closed.
 	force <-chan struct{}
+	// ignoreProtect has pulumi delete and replace what is protected.
+	ignoreProtect bool
+	// environment is what pulumi runs in, if it is the operator's own. Nil: this process's, without what belongs to another use
+	// of Pulumi.
+	environment []string
+	// grace is how long pulumi may take to end once it was asked to. 0: as long as it needs.
+	grace time.Duration
 }
 
 // Version is that of the CLI.
@@ -44,11 +52,14 @@ func (c *command) Run(ctx context.Context, folder string, stdin io.Reader, stdou
 	if answer, known := answered(arguments); known {
 		return answer, "", 0, nil
 	}
+	if c.ignores(arguments) {
+		arguments = append(arguments, "--ignore-protect")
+	}
 	var out, errs bytes.Buffer
 	// The context ends pulumi by a signal, through stop, not by os/exec's kill.
 	cmd := exec.Command(c.cli.Path, append([]string{"--non-interactive"}, arguments...)...) //nolint:gosec,noctx // See above.
 	cmd.Dir = folder
-	cmd.Env = append(inherited(os.Environ()), environment...)
+	cmd.Env = append(c.surroundings(), environment...)
 	cmd.Stdin = stdin
 	cmd.Stdout = io.MultiWriter(append(stdout, &out)...)
 	cmd.Stderr = io.MultiWriter(append(stderr, &errs)...)
@@ -82,6 +93,23 @@ func (c *command) Run(ctx context.Context, folder string, stdin io.Reader, stdou
 	return out.String(), errs.String(), code, err
 }
 
+// ignoreProtectSince is the first pulumi that can be told to ignore protection
+// (https://github.com/pulumi/pulumi/releases/tag/v3.256.0).
+const ignoreProtectSince = "3.256.0"
+
+func (c *command) canIgnoreProtect() bool {
+	return c.cli.Version.GE(semver.MustParse(ignoreProtectSince))
+}
+
+// ignores tells whether a command is to ignore protection: a preview, where that is known, since it would else end at the
+// first protected resource and show less than there is; an update only if it was told to.
+func (c *command) ignores(arguments []string) bool {
+	if len(arguments) == 0 || !c.canIgnoreProtect() {
+		return false
+	}
+	return arguments[0] == "preview" || (arguments[0] == "up" && c.ignoreProtect)
+}
+
 // stop asks pulumi to end when ctx does, and forces it when told to.
 func (c *command) stop(ctx context.Context, process *os.Process, ended <-chan struct{}) {
 	select {
@@ -90,10 +118,17 @@ func (c *command) stop(ctx context.Context, process *os.Process, ended <-chan st
 	case <-ctx.Done():
 	}
 	_ = process.Signal(os.Interrupt) // It may just have ended.
+	var enough <-chan time.Time
+	if c.grace > 0 {
+		timer := time.NewTimer(c.grace)
+		defer timer.Stop()
+		enough = timer.C
+	}
 	select {
 	case <-ended:
 		return
 	case <-c.force:
+	case <-enough:
 	}
 	_ = process.Signal(os.Interrupt) // pulumi takes the second as "give up at once", and still frees its lock.
 	timer := time.NewTimer(forcedEnd)
@@ -101,7 +136,7 @@ func (c *command) stop(ctx context.Context, process *os.Process, ended <-chan st
 	select {
 	case <-ended:
 	case <-timer.C:
-		_ = process.Kill()
+		_ = syscall.Kill(-process.Pid, syscall.SIGKILL) // And all that it started: compilers, plugins.
 	}
 }
 
@@ -122,6 +157,13 @@ func answered(arguments []string) (answer string, known bool) {
 	default:
 		return "", false
 	}
+}
+
+func (c *command) surroundings() []string {
+	if c.environment != nil {
+		return slices.Clip(c.environment)
+	}
+	return inherited(os.Environ())
 }
 
 // inherited drops what belongs to another use of Pulumi.

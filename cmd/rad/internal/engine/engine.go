@@ -24,6 +24,7 @@ import (
 	"github.com/radpanel/radpanel/cmd/rad/internal/filelock"
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
+	"github.com/radpanel/radpanel/infra/declared"
 )
 
 // orphanWait is how long an engine whose rad was killed may take to end: it has lost its program and its providers,
@@ -45,14 +46,17 @@ type Options struct {
 	CLI pulumicli.CLI
 	// Program declares the stack's resources.
 	Program pulumi.RunFunc
-	// Providers are served in this process, by the name of their package.
-	Providers map[string]pulumirpc.ResourceProviderServer
+	// Providers are served in this process, by the name of their package. Each operation makes its own: pulumi tells a
+	// provider to give up when it ends, and that provider then takes no more orders.
+	Providers map[string]func() (pulumirpc.ResourceProviderServer, error)
 	// Config is the stack's configuration, recorded in its history. Keys come without the project's name.
 	Config map[string]string
 	// Show is told what happens. It is called from one goroutine at a time.
 	Show func(progress.Event)
 	// HoldsData says of a resource type whether data is lost with a resource of it. Nil: of none.
 	HoldsData func(resourceType string) bool
+	// IgnoreProtect has the engine delete and replace protected resources too: for an operator who gave up what they hold.
+	IgnoreProtect bool
 	// Force makes an engine that was asked to end do so at once, when it is closed. Nil: never.
 	Force <-chan struct{}
 	// Now is the clock. Nil: time.Now.
@@ -73,7 +77,13 @@ type Engine struct {
 type Outcome struct {
 	Counts  progress.Counts
 	Changes []progress.Change // of a preview, riskiest first
-	Outputs map[string]any    // secrets masked
+	// Resources are, after a preview, all of the stack: with what an update would do to each, and with its inputs before and
+	// after.
+	Resources []declared.Resource
+	Outputs   map[string]any // secrets masked
+	Before    map[string]any // the outputs of the update before, secrets masked; nil if there was none
+	// Settled says, after a preview, that an update would leave everything as it is, the outputs too.
+	Settled bool
 }
 
 // FailedError is an operation that the engine began and did not finish.
@@ -118,12 +128,7 @@ func LockFile(home Home, stack string) string {
 // the engine that it started and that is about to end: Lock waits for that. The error is a *BusyError if another
 // process works on the stack, be it a rad or a plain Pulumi CLI.
 func Lock(ctx context.Context, home Home, stack, purpose string, show func(progress.Event)) (*filelock.Lock, error) {
-	path := LockFile(home, stack)
-	lock, err := filelock.Acquire(path, purpose)
-	var held *filelock.HeldError
-	if errors.As(err, &held) {
-		lock, err = outlive(ctx, path, stack, purpose, held.Holder, show)
-	}
+	lock, err := Outlive(ctx, LockFile(home, stack), stack, purpose, Orphan{Name: "engine", Waiting: "for its engine to end", Limit: orphanWait}, show)
 	if err != nil {
 		return nil, err
 	}
@@ -137,17 +142,34 @@ func Lock(ctx context.Context, home Home, stack, purpose string, show func(progr
 	return lock, nil
 }
 
-// outlive waits for the engine of a dead holder.
-func outlive(ctx context.Context, path, stack, purpose string, holder filelock.Holder, show func(progress.Event)) (*filelock.Lock, error) {
+// Orphan is what a rad that is killed leaves at work: it holds its rad's lock too, until it ends.
+type Orphan struct {
+	// Name is what it is called, such as engine.
+	Name string
+	// Waiting says what is waited for, after the word waiting.
+	Waiting string
+	// Limit bounds that.
+	Limit time.Duration
+}
+
+// Outlive takes the lock at path, with which somebody works on a stack. If its holder is dead, it waits for what that left at
+// work. The error is a *BusyError if another process works on the stack.
+func Outlive(ctx context.Context, path, stack, purpose string, orphan Orphan, show func(progress.Event)) (*filelock.Lock, error) {
+	lock, err := filelock.Acquire(path, purpose)
+	var held *filelock.HeldError
+	if !errors.As(err, &held) {
+		return lock, err
+	}
+	holder := held.Holder
 	if holder.PID == 0 || holder.Alive() {
 		return nil, &BusyError{Stack: stack, Holder: holder.String()}
 	}
-	show(progress.Activity{Text: holder.Purpose + " was killed: waiting for its engine to end", Lasting: true})
-	wait, cancel := context.WithTimeout(ctx, orphanWait)
+	show(progress.Activity{Text: holder.Purpose + " was killed: waiting " + orphan.Waiting, Lasting: true})
+	wait, cancel := context.WithTimeout(ctx, orphan.Limit)
 	defer cancel()
-	lock, err := filelock.Wait(wait, path, purpose, nil)
+	lock, err = filelock.Wait(wait, path, purpose, nil)
 	if err != nil && ctx.Err() == nil {
-		return nil, &BusyError{Stack: stack, Holder: "the engine that " + holder.String() + " left behind"}
+		return nil, &BusyError{Stack: stack, Holder: "the " + orphan.Name + " that " + holder.String() + " left behind"}
 	}
 	return lock, err
 }
@@ -160,19 +182,19 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := home.writeProject(stack, e.options.Config); err != nil {
 		return err
 	}
-	addresses, err := e.serveProviders()
-	if err != nil {
-		return err
+	runner := &command{cli: e.options.CLI, lock: e.lock.File(), force: e.options.Force, ignoreProtect: e.options.IgnoreProtect}
+	if e.options.IgnoreProtect && !runner.canIgnoreProtect() {
+		return fmt.Errorf("giving up protected resources needs pulumi %s or newer, and %s is %s: install a newer one", ignoreProtectSince,
+			e.options.CLI.Path, e.options.CLI.Version)
 	}
 	workspace, err := auto.NewLocalWorkspace(ctx,
 		auto.WorkDir(home.projectFolder(stack)),
 		auto.PulumiHome(home.pulumiHome()),
-		auto.Pulumi(&command{cli: e.options.CLI, lock: e.lock.File(), force: e.options.Force}),
+		auto.Pulumi(runner),
 		auto.Program(e.options.Program),
 		auto.EnvVars(map[string]string{
 			"PULUMI_BACKEND_URL":                            home.BackendURL(),
 			"PULUMI_CONFIG_PASSPHRASE_FILE":                 home.PassphraseFile(),
-			"PULUMI_DEBUG_PROVIDERS":                        addresses,
 			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
 			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION":   "true",
 			"PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
@@ -196,7 +218,11 @@ func (e *Engine) open(ctx context.Context) error {
 // PULUMI_DEBUG_PROVIDERS wants them.
 func (e *Engine) serveProviders() (string, error) {
 	var addresses []string
-	for name, provider := range e.options.Providers {
+	for name, provide := range e.options.Providers {
+		provider, err := provide()
+		if err != nil {
+			return "", fmt.Errorf("make provider %s: %w", name, err)
+		}
 		handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
 			Cancel: e.stopProviders,
 			Init: func(server *grpc.Server) error {
@@ -216,21 +242,39 @@ func (e *Engine) serveProviders() (string, error) {
 
 // Up makes the machine what the program says. It looks at what is there first, so that whatever died or was changed
 // is repaired too.
-func (e *Engine) Up(ctx context.Context) (Outcome, error) {
-	outcome, err := e.run(ctx, false, func(stream chan<- events.EngineEvent) error {
-		_, err := e.stack.Up(ctx, optup.Refresh(), optup.EventStreams(stream), optup.SuppressOutputs(), optup.SuppressProgress())
+func (e *Engine) Up(ctx context.Context) (Outcome, error) { return e.UpOnly(ctx) }
+
+// UpOnly is Up of nothing but the resources of these names; none: of all.
+func (e *Engine) UpOnly(ctx context.Context, names ...string) (Outcome, error) {
+	outcome, err := e.run(ctx, false, e.options.Show, func(stream chan<- events.EngineEvent) error {
+		options := []optup.Option{optup.EventStreams(stream), optup.SuppressOutputs(), optup.SuppressProgress()}
+		if len(names) == 0 {
+			options = append(options, optup.Refresh())
+		}
+		for _, name := range names {
+			options = append(options, optup.Target([]string{"**::" + name}))
+		}
+		_, err := e.stack.Up(ctx, options...)
 		return err
 	})
 	return outcome, errors.Join(err, e.options.Home.pruneHistory(e.options.Stack))
 }
 
 // Preview says what Up would do, and does nothing.
-func (e *Engine) Preview(ctx context.Context) (Outcome, error) {
-	outcome, err := e.run(ctx, true, func(stream chan<- events.EngineEvent) error {
+func (e *Engine) Preview(ctx context.Context) (Outcome, error) { return e.preview(ctx, e.options.Show) }
+
+// Plan is Preview without a word: whoever goes on with Up hears of everything then.
+func (e *Engine) Plan(ctx context.Context) (Outcome, error) {
+	return e.preview(ctx, func(progress.Event) {})
+}
+
+func (e *Engine) preview(ctx context.Context, show func(progress.Event)) (Outcome, error) {
+	outcome, err := e.run(ctx, true, show, func(stream chan<- events.EngineEvent) error {
 		_, err := e.stack.Preview(ctx, optpreview.Refresh(), optpreview.EventStreams(stream), optpreview.SuppressOutputs(), optpreview.SuppressProgress())
 		return err
 	})
 	progress.SortChanges(outcome.Changes)
+	outcome.Settled = outcome.Settled && err == nil && outcome.Counts.Changed() == 0
 	return outcome, err
 }
 
@@ -244,8 +288,17 @@ func (e *Engine) Forget(ctx context.Context) error {
 }
 
 // run starts an operation and translates its events until it is over.
-func (e *Engine) run(ctx context.Context, preview bool, operation func(chan<- events.EngineEvent) error) (Outcome, error) {
-	translator := newTranslator(e.options.Show, e.options.Now, preview, e.options.HoldsData)
+func (e *Engine) run(ctx context.Context, preview bool, show func(progress.Event), operation func(chan<- events.EngineEvent) error) (Outcome, error) {
+	addresses, err := e.serveProviders()
+	if err != nil {
+		return Outcome{}, err
+	}
+	e.stack.Workspace().SetEnvVar("PULUMI_DEBUG_PROVIDERS", addresses)
+	return follow(ctx, newTranslator(show, e.options.Now, preview, e.options.HoldsData), operation)
+}
+
+// follow starts an operation and translates its events until it is over.
+func follow(ctx context.Context, translator *translator, operation func(chan<- events.EngineEvent) error) (Outcome, error) {
 	stream := make(chan events.EngineEvent)
 	over := make(chan struct{})
 	translated := make(chan struct{})
@@ -268,7 +321,10 @@ func (e *Engine) run(ctx context.Context, preview bool, operation func(chan<- ev
 	err := operation(stream)
 	close(over)
 	<-translated
-	outcome := Outcome{Counts: translator.counts, Changes: translator.changes, Outputs: translator.outputs}
+	outcome := Outcome{
+		Counts: translator.counts, Changes: translator.changes, Resources: translator.resources, Outputs: translator.outputs,
+		Before: translator.before, Settled: translator.outputsStay,
+	}
 	if err == nil {
 		return outcome, nil
 	}
@@ -308,12 +364,21 @@ func ended(ctx context.Context, err error) error {
 }
 
 // plain takes what matters from an error of the Automation API: what pulumi wrote to stderr, without the rest of its
-// output.
+// output and the warnings beside it.
 func plain(err error) string {
 	text := err.Error()
 	if _, stderr, found := strings.Cut(text, "\nstderr: "); found && strings.TrimSpace(stderr) != "" {
 		first, _, _ := strings.Cut(text, "\n")
-		return first + ": " + strings.TrimPrefix(strings.TrimSpace(stderr), "error: ")
+		said := strings.TrimSpace(stderr)
+		if grave := withoutWarnings(said); grave != "" {
+			said = grave
+		}
+		return redact(first + ": " + strings.TrimPrefix(said, "error: "))
 	}
-	return strings.TrimSpace(text)
+	return redact(strings.TrimSpace(text))
+}
+
+func withoutWarnings(said string) string {
+	lines := slices.DeleteFunc(strings.Split(said, "\n"), func(line string) bool { return strings.HasPrefix(line, "warning: ") })
+	return strings.TrimSpace(strings.Join(lines, "\n"))
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli"
+	"github.com/radpanel/radpanel/cmd/rad/internal/pulumicli/pulumiclitest"
 )
 
 // secretValue must be found nowhere: not in the state, not in an event.
@@ -78,6 +79,10 @@ func (n *note) Create(ctx context.Context, request infer.CreateRequest[noteInput
 	p.GetLogger(ctx).InfoStatus("writing")
 	if request.Inputs.Text == "refused" {
 		return response, fmt.Errorf("file %s is in use", path)
+	}
+	if request.Inputs.Text == "careless" { // As providers are that put all they know into an error.
+		p.GetLogger(ctx).Warningf("connecting to postgres://owner:%s@db/panel", request.Inputs.Key)
+		return response, fmt.Errorf(`dial https://owner:%s@db: {"password":%q}: PGPASSWORD=%s`, request.Inputs.Key, request.Inputs.Key, request.Inputs.Key)
 	}
 	if request.Inputs.Gate {
 		close(n.gate.entered)
@@ -141,23 +146,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	return &bench{folder: t.TempDir(), cli: findPulumi(t), gate: gate{entered: make(chan struct{}), open: make(chan struct{})}}
-}
-
-// findPulumi finds pulumi as rad does; a build takes minutes, once per machine.
-func findPulumi(t *testing.T) pulumicli.CLI {
-	t.Helper()
-	tools, err := filepath.Abs("../../../../tools")
-	require.NoError(t, err)
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	finder := pulumicli.Finder{
-		Override: os.Getenv(pulumicli.PathVariable), SearchPath: os.Getenv("PATH"),
-		CacheFolder: filepath.Join(cache, "radpanel", "pulumi"), ToolsFolder: tools,
-	}
-	cli, err := finder.Find(t.Context())
-	require.NoError(t, err)
-	return cli
+	return &bench{folder: t.TempDir(), cli: pulumiclitest.Find(t), gate: gate{entered: make(chan struct{}), open: make(chan struct{})}}
 }
 
 func (b *bench) home() engine.Home {
@@ -165,17 +154,16 @@ func (b *bench) home() engine.Home {
 }
 
 func (b *bench) options(declared notes, gated bool) (engine.Options, error) {
-	provider, err := infer.NewProviderBuilder().WithNamespace("rad").WithResources(infer.Resource(&note{gate: b.gate})).Build()
-	if err != nil {
-		return engine.Options{}, err
-	}
-	server, err := p.RawServer("notes", "0.1.0", provider)(nil)
-	if err != nil {
-		return engine.Options{}, err
+	provide := func() (pulumirpc.ResourceProviderServer, error) {
+		provider, err := infer.NewProviderBuilder().WithNamespace("rad").WithResources(infer.Resource(&note{gate: b.gate})).Build()
+		if err != nil {
+			return nil, err
+		}
+		return p.RawServer("notes", "0.1.0", provider)(nil)
 	}
 	return engine.Options{
 		Home: b.home(), Stack: "local-mvp", Purpose: "the test", CLI: b.cli,
-		Providers: map[string]pulumirpc.ResourceProviderServer{"notes": server},
+		Providers: map[string]func() (pulumirpc.ResourceProviderServer, error){"notes": provide},
 		Config:    map[string]string{"logLevel": "debug"},
 		Program:   declared.program(b.folder, gated),
 		HoldsData: func(resourceType string) bool { return strings.HasSuffix(resourceType, ":Note") },
@@ -196,7 +184,7 @@ func (n notes) program(folder string, gated bool) pulumi.RunFunc {
 				"folder": pulumi.String(folder), "text": pulumi.String(declared[1]), "key": pulumi.ToSecret(pulumi.String(secretValue)),
 				"gate": pulumi.Bool(gated),
 			}
-			if err := ctx.RegisterResource("notes:index:Note", declared[0], properties, &resource, pulumi.DependsOn(before)); err != nil {
+			if err := ctx.RegisterResource("notes:index:Note", declared[0], properties, &resource, pulumi.DependsOn(before), pulumi.Protect(declared[1] == "protected")); err != nil {
 				return err
 			}
 			before = append(before, &resource)

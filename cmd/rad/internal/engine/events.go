@@ -3,6 +3,8 @@ package engine
 import (
 	"cmp"
 	"maps"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
+	"github.com/radpanel/radpanel/infra/declared"
 )
 
 // translator turns the engine's events into rad's, and keeps what the result of an operation needs. It is used by
@@ -25,9 +28,14 @@ type translator struct {
 
 	started map[stepKey]time.Time
 	changes []progress.Change
-	counts  progress.Counts
-	outputs map[string]any
-	errors  []string
+	// resources are all that a preview is about, those that stay as they are too.
+	resources []declared.Resource
+	// before is what the stack exported before; outputsStay is set once it was found to stay so.
+	before      map[string]any
+	outputsStay bool
+	counts      progress.Counts
+	outputs     map[string]any
+	errors      []string
 	// summarised is set once the engine came to its end by itself.
 	summarised bool
 }
@@ -62,6 +70,9 @@ func (t *translator) translate(event apitype.EngineEvent) {
 }
 
 func (t *translator) stepStarted(step apitype.StepEventMetadata) {
+	if t.preview {
+		t.declare(step)
+	}
 	operation, shown := operationOf(step)
 	if !shown || operation == progress.Same {
 		return
@@ -72,7 +83,7 @@ func (t *translator) stepStarted(step apitype.StepEventMetadata) {
 	}
 	t.started[stepKey{step.URN, operation}] = t.now()
 	t.show(progress.Step{
-		Resource: nameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusStarted,
+		Resource: declared.NameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusStarted,
 		Properties: slices.Sorted(slices.Values(step.Diffs)),
 	})
 }
@@ -80,6 +91,10 @@ func (t *translator) stepStarted(step apitype.StepEventMetadata) {
 func (t *translator) stepFinished(step apitype.StepEventMetadata) {
 	if step.Type == string(resource.RootStackType) && step.New != nil {
 		t.outputs = masked(step.New.Outputs)
+		if step.Old != nil {
+			t.before = masked(step.Old.Outputs)
+			t.outputsStay = reflect.DeepEqual(t.before, t.outputs)
+		}
 	}
 	operation, shown := operationOf(step)
 	if !shown {
@@ -96,7 +111,7 @@ func (t *translator) stepFinished(step apitype.StepEventMetadata) {
 		properties = drift(step)
 	}
 	t.show(progress.Step{
-		Resource: nameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusFinished,
+		Resource: declared.NameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusFinished,
 		Elapsed: t.elapsed(step.URN, operation), Properties: properties,
 	})
 }
@@ -107,7 +122,7 @@ func (t *translator) stepFailed(step apitype.StepEventMetadata) {
 		return
 	}
 	t.show(progress.Step{
-		Resource: nameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusFailed,
+		Resource: declared.NameOf(step.URN), Type: step.Type, Operation: operation, Status: progress.StatusFailed,
 		Elapsed: t.elapsed(step.URN, operation),
 	})
 }
@@ -120,15 +135,18 @@ func (t *translator) elapsed(urn string, operation progress.Operation) progress.
 	return progress.Duration(t.now().Sub(started))
 }
 
+// ambient is what pulumi says of a language host that is not beside it, in each operation: where that is matters to nobody.
+var ambient = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
+
 func (t *translator) diagnostic(diagnostic apitype.DiagnosticEvent) {
-	text := strings.TrimSpace(diagnostic.Message)
+	text := redact(strings.TrimSpace(diagnostic.Message))
 	name := ""
 	if diagnostic.URN != "" && !strings.Contains(diagnostic.URN, "::"+string(resource.RootStackType)+"::") {
-		name = nameOf(diagnostic.URN)
+		name = declared.NameOf(diagnostic.URN)
 	}
 	text = strings.TrimPrefix(text, name+": ") // Shown beside the name.
 	switch {
-	case text == "":
+	case text == "" || ambient.MatchString(text):
 	case diagnostic.Ephemeral:
 		t.show(progress.Message{Severity: progress.Note, Resource: name, Text: text})
 	case diagnostic.Severity == "error":
@@ -145,7 +163,7 @@ func (t *translator) fail(name, text string) {
 	if name == "" && (text == "update failed" || text == "preview failed") {
 		return
 	}
-	text = unwrapped(text)
+	text = redact(unwrapped(text))
 	if name != "" {
 		text = name + ": " + text
 	}
@@ -157,17 +175,42 @@ func (t *translator) fail(name, text string) {
 // unwrapped gives an error of the program without what the Pulumi SDK puts around it, which says nothing to people.
 func unwrapped(text string) string {
 	text = strings.TrimPrefix(text, "an unhandled error occurred: ")
+	if said, found := strings.CutPrefix(text, "program failed:"); found { // So says a program of its own.
+		text = strings.TrimSpace(said)
+	}
 	if list, found := strings.CutPrefix(text, "1 error occurred:\n\t* "); found {
 		return strings.TrimSpace(list)
 	}
 	return text
 }
 
+// declare keeps a resource with what it is before and after, for those who judge an update as a whole.
+func (t *translator) declare(step apitype.StepEventMetadata) {
+	operation, shown := operationOf(step)
+	if operation == progress.Refresh || operation == progress.RemoveOld {
+		return
+	}
+	r := declared.Resource{Type: step.Type, Name: declared.NameOf(step.URN), Operation: declared.Operation(operation)}
+	if !shown {
+		if !strings.HasPrefix(step.Type, "pulumi:providers:") || step.New == nil || step.Op == apitype.OpRefresh {
+			return
+		}
+		r.Operation = declared.Same // Of a provider, only what it is told matters.
+	}
+	if step.New != nil && operation != progress.Delete {
+		r.Inputs = declared.Clean(step.New.Inputs)
+	}
+	if step.Old != nil {
+		r.Old, r.Protected = declared.Clean(step.Old.Inputs), step.Old.Protect
+	}
+	t.resources = append(t.resources, r)
+}
+
 func (t *translator) gather(step apitype.StepEventMetadata, operation progress.Operation) {
 	if operation == progress.Refresh || operation == progress.RemoveOld {
 		return
 	}
-	change := progress.Change{Resource: nameOf(step.URN), Type: step.Type, Operation: operation, Properties: propertiesOf(step)}
+	change := progress.Change{Resource: declared.NameOf(step.URN), Type: step.Type, Operation: operation, Properties: propertiesOf(step)}
 	if step.Old != nil {
 		change.Protected = step.Old.Protect
 	}
@@ -205,14 +248,6 @@ func operationOf(step apitype.StepEventMetadata) (operation progress.Operation, 
 	default:
 		return "", false
 	}
-}
-
-// nameOf gives the name of a resource: the last part of its URN.
-func nameOf(urn string) string {
-	if end := strings.LastIndex(urn, "::"); end >= 0 {
-		return urn[end+len("::"):]
-	}
-	return urn
 }
 
 // drift says which outputs a refresh found changed.

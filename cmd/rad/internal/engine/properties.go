@@ -119,7 +119,7 @@ func text(value any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return redact(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
@@ -129,7 +129,7 @@ func text(value any) string {
 		if err != nil {
 			return fmt.Sprint(v)
 		}
-		return string(content)
+		return redact(string(content))
 	}
 }
 

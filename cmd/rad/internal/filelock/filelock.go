@@ -61,6 +61,8 @@ func (e *HeldError) Error() string {
 // Lock is a lock that is held.
 type Lock struct {
 	file *os.File
+	// shared tells that a child may hold it too.
+	shared bool
 }
 
 // Acquire takes the lock at path at once, or fails with a *HeldError. Missing folders are made with mode 0700.
@@ -112,11 +114,20 @@ func Wait(ctx context.Context, path, purpose string, waiting func(Holder)) (*Loc
 
 // File is the open file that carries the lock. A child that is given it (exec.Cmd.ExtraFiles) holds the lock too
 // until it ends.
-func (l *Lock) File() *os.File { return l.file }
+func (l *Lock) File() *os.File {
+	l.shared = true
+	return l.file
+}
 
 // Release gives the lock up. The file stays: removing it would let two processes lock two files of one name.
 func (l *Lock) Release() error {
-	if err := l.file.Close(); err != nil {
+	var err error
+	if !l.shared {
+		// Closing alone leaves it for a moment to any process that is just being started: that has all files of this one
+		// until its program runs.
+		err = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	}
+	if err := errors.Join(err, l.file.Close()); err != nil {
 		return fmt.Errorf("release lock %s: %w", l.file.Name(), err)
 	}
 	return nil

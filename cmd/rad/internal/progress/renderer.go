@@ -206,6 +206,9 @@ func describe(command string, counts Counts) string {
 	return strings.Join(parts, ", ")
 }
 
+// Planned puts into words what a preview has counted: "2 to create, 5 unchanged".
+func (c Counts) Planned() string { return describe("preview", c) }
+
 func value(v any) string {
 	if text, is := v.(string); is {
 		return text
