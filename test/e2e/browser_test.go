@@ -15,8 +15,8 @@ const browserTimeout = 15 * time.Minute
 
 // The front end's own tests (app/web/e2e) drive a real browser; here they get a real panel to drive it against.
 func TestInABrowser(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
+	// Not beside other tests: browsers take both processors.
+	s := newStack(t, "mvp")
 	s.up()
 	ctx, cancel := context.WithTimeout(t.Context(), browserTimeout)
 	defer cancel()

@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +17,8 @@ import (
 )
 
 // A ledger writes records at a fixed rate while a stack is being hurt, and remembers which the panel acknowledged.
-// A write that fails is sent again with its Idempotency-Key, as a careful client does, until it is acknowledged.
+// A write that fails is sent again with its Idempotency-Key, as a careful client does: after a growing pause, or when it is
+// told to, until it is acknowledged.
 type ledger struct {
 	client *panelclient.Client
 	panel  string
@@ -24,10 +27,14 @@ type ledger struct {
 	acknowledged map[string]string // title -> id
 	failures     map[int]int       // HTTP status (0: no answer) -> count
 	longest      time.Duration     // the longest time from the first attempt of a write to its acknowledgement
+	writing      int
 
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
+
+// mostWriters bounds the writes that are on their way: in an outage, more would only hammer at what comes up again.
+const mostWriters = 100
 
 // startLedger begins to write, perSecond records a second in the open model: a slow answer delays no later write.
 func (s *stack) startLedger(client *panelclient.Client, perSecond int) *ledger {
@@ -46,31 +53,54 @@ func (s *stack) startLedger(client *panelclient.Client, perSecond int) *ledger {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				l.done.Go(func() { l.write(writes, fmt.Sprintf("entry %06d", n)) })
+				if l.begin() {
+					l.done.Go(func() { l.write(writes, fmt.Sprintf("entry %06d", n)) })
+				}
 			}
 		}
 	})
 	return l
 }
 
+// begin tells whether another write may be on its way.
+func (l *ledger) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writing == mostWriters {
+		return false
+	}
+	l.writing++
+	return true
+}
+
 func (l *ledger) write(ctx context.Context, title string) {
+	defer l.end()
 	key := uuid.NewString()
 	started := time.Now()
-	deadline, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for {
-		record, err := l.client.CreateRecord(deadline, l.panel, title, map[string]any{"n": title}, panelclient.IdempotencyKey(key))
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 2*time.Second
+	record, err := backoff.Retry(ctx, func() (panelclient.Record, error) {
+		record, err := l.client.CreateRecord(ctx, l.panel, title, map[string]any{"n": title}, panelclient.IdempotencyKey(key))
 		if err == nil {
-			l.acknowledge(title, record.ID, time.Since(started))
-			return
+			return record, nil
 		}
 		l.fail(panelclient.StatusOf(err))
-		select {
-		case <-deadline.Done():
-			return
-		case <-time.After(100 * time.Millisecond): // a client's pause before it tries again
+		if problem := new(panelclient.Problem); errors.As(err, &problem) && problem.RetryAfter > 0 {
+			return record, &backoff.RetryAfterError{Duration: problem.RetryAfter}
 		}
+		return record, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
+	if err == nil {
+		l.acknowledge(title, record.ID, time.Since(started))
 	}
+}
+
+func (l *ledger) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing--
 }
 
 func (l *ledger) acknowledge(title, id string, took time.Duration) {
@@ -110,9 +140,11 @@ func (l *ledger) settle(t *testing.T) {
 	for title, ids := range held {
 		require.Len(t, ids, 1, "%q is held more than once", title)
 	}
+	outages := []int{
+		0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage, http.StatusConflict,
+	}
 	for status := range l.failures {
-		require.Contains(t, []int{0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusConflict},
-			status, "an outage is told as such: %v", l.failures)
+		require.Contains(t, outages, status, "an outage is told as such: %v", l.failures)
 	}
 	t.Logf("%d writes acknowledged, none lost or doubled; attempts that failed by status: %v; slowest acknowledgement %v",
 		len(l.acknowledged), l.failures, l.longest.Round(time.Millisecond))

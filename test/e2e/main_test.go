@@ -54,9 +54,19 @@ func buildRelease(ctx context.Context, folder string) (release, error) {
 	if err := os.CopyFS(filepath.Join(folder, "web"), os.DirFS(web)); err != nil {
 		return release{}, err
 	}
+	for _, name := range []string{"versitygw", "jaeger"} {
+		server, err := os.ReadFile(filepath.Join(project, "bin", name))
+		if err != nil {
+			return release{}, fmt.Errorf("%[1]s is not built (%[2]w): run `make bin/%[1]s`, then the tests again", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), server, 0o755); err != nil {
+			return release{}, err
+		}
+	}
 	for binary, args := range map[string][]string{
-		"rad":      {"./cmd/rad"},
-		"radpanel": {"-race", "./app"},
+		"rad":       {"./cmd/rad"},
+		"faultyrad": {"./cmd/rad/internal/faultyrad"},
+		"radpanel":  {"-race", "./app"},
 	} {
 		args = append([]string{"build", "-o", filepath.Join(folder, binary)}, args...)
 		command := exec.CommandContext(ctx, "go", args...)

@@ -3,8 +3,11 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/radpanel/radpanel/infra/host/ship"
 	"github.com/radpanel/radpanel/test/panelclient"
 	"github.com/radpanel/radpanel/test/radstack"
 )
@@ -24,10 +28,22 @@ type stack struct {
 	url string
 }
 
-// newStack prepares a stack that is not up yet. When the test ends it is purged, and nothing of it may be left.
-func newStack(t *testing.T) *stack {
+// newStack prepares a stack of a tier that is not up yet. When the test ends it is purged, and nothing of it may be left.
+func newStack(t *testing.T, tier string) *stack {
 	t.Helper()
-	made, err := radstack.New(built.rad, "mvp", "RAD_RELEASE_FOLDER="+built.folder)
+	return newStackOf(t, tier, built.folder)
+}
+
+// newQuickStack is newStack without the race detector, which costs ten times the processor time: where no request may fail, and a
+// machine that is overloaded refuses some.
+func newQuickStack(t *testing.T, tier string) *stack {
+	t.Helper()
+	return newStackOf(t, tier, releaseOf(t, "quick"))
+}
+
+func newStackOf(t *testing.T, tier, release string) *stack {
+	t.Helper()
+	made, err := radstack.New(built.rad, tier, "RAD_RELEASE_FOLDER="+release)
 	require.NoError(t, err)
 	s := &stack{Stack: made, t: t}
 	t.Cleanup(func() {
@@ -43,7 +59,7 @@ func newStack(t *testing.T) *stack {
 // up brings the stack up and returns what rad said.
 func (s *stack) up(args ...string) string {
 	s.t.Helper()
-	out, err := s.Rad(s.t.Context(), append([]string{"up", "mvp"}, args...)...)
+	out, err := s.Rad(s.t.Context(), append([]string{"up", s.Name}, args...)...)
 	require.NoError(s.t, err, out)
 	s.url = s.status().URL
 	return out
@@ -70,18 +86,26 @@ func (s *stack) service(name string) radstack.Service {
 // awaitHealthy waits until every service runs and the panel answers through Nginx.
 func (s *stack) awaitHealthy(within time.Duration) {
 	s.t.Helper()
-	visitor := s.visitor()
 	require.Eventually(s.t, func() bool {
 		for _, service := range s.status().Services {
 			if service.State != "running" {
 				return false
 			}
 		}
-		// Not signed in is an answer that took the database to give.
-		err := visitor.Do(s.t.Context(), "POST", "/sessions", map[string]string{"email": "nobody@example.com", "password": "wrong password"}, nil)
+		// Not signed in is an answer that took the database to give. Tries with one e-mail address, or from one host, are limited.
+		number := visitors.Add(1)
+		visitor, err := panelclient.New(s.url, number)
+		require.NoError(s.t, err)
+		defer visitor.Close()
+		nobody := fmt.Sprintf("nobody-%d@example.com", number)
+		err = visitor.Do(s.t.Context(), "POST", "/sessions", map[string]string{"email": nobody, "password": "wrong password"}, nil)
 		return panelclient.StatusOf(err) == 401
 	}, within, 100*time.Millisecond, "the panel is not back: %+v", s.status())
 }
+
+// cachePatience is how long it may take until the cache is used: one late answer of Redis turns it off for seconds, and reads
+// from replicas for some more. The gauge of its trust tells little: without a read, the lease runs out within a second.
+const cachePatience = time.Minute
 
 var visitors atomic.Uint32
 
@@ -121,13 +145,15 @@ func (s *stack) processes() []string {
 }
 
 func (s *stack) lastLogLines() string {
-	logs, _ := filepath.Glob(filepath.Join(s.State, "local-mvp", "*", "*", "current"))
-	more, _ := filepath.Glob(filepath.Join(s.State, "local-mvp", "*", "current"))
+	logs, _ := filepath.Glob(filepath.Join(s.State, "local-"+s.Name, "*", "*", "current"))
+	more, _ := filepath.Glob(filepath.Join(s.State, "local-"+s.Name, "*", "current"))
 	var text strings.Builder
 	for _, log := range append(logs, more...) {
 		content, _ := os.ReadFile(log)
-		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-		text.WriteString("== " + log + "\n" + strings.Join(lines[max(0, len(lines)-15):], "\n") + "\n")
+		lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(content)), "\n"), func(line string) bool {
+			return ship.IsRoutine(json.RawMessage(line))
+		})
+		text.WriteString("== " + log + "\n" + strings.Join(lines[max(0, len(lines)-25):], "\n") + "\n")
 	}
 	return text.String()
 }

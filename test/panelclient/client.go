@@ -46,6 +46,15 @@ func New(base string, visitor uint32) (*Client, error) {
 	return &Client{base: parsed, http: &http.Client{Transport: transport, Timeout: requestTimeout}}, nil
 }
 
+// Over makes a client that reaches the panel by a transport of its own.
+func Over(base string, transport *http.Transport) (*Client, error) {
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("panel address %q: %w", base, err)
+	}
+	return &Client{base: parsed, http: &http.Client{Transport: transport, Timeout: requestTimeout}}, nil
+}
+
 // Close drops the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -115,6 +124,12 @@ func (c *Client) Do(ctx context.Context, method, path string, body, result any, 
 	request.Header.Set("Origin", c.base.Scheme+"://"+c.base.Host)
 	for _, option := range options {
 		option(request)
+	}
+	if request.Header.Get("If-Match") != "" {
+		// A web server that gets new configuration closes idle connections, and a request may just be on its way on one. As
+		// browsers do with what is safe to repeat, and the front end with what names the version that it changes, the transport
+		// sends it again on another; without a value, the header itself is not sent (net/http.Transport).
+		request.Header["X-Idempotency-Key"] = nil
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

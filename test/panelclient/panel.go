@@ -103,6 +103,15 @@ func (c *Client) Upload(ctx context.Context, panel, name string, content io.Read
 	return file, err
 }
 
+// Import adds a record for each row of a CSV file to a panel, and waits for the job.
+func (c *Client) Import(ctx context.Context, panel string, csv io.Reader) error {
+	var job Job
+	if err := c.Do(ctx, http.MethodPost, "/panels/"+panel+"/imports", csv, &job, Header("Content-Type", "text/csv")); err != nil {
+		return err
+	}
+	return c.AwaitJob(ctx, job.ID)
+}
+
 // Export asks for a panel as CSV, waits for the job and returns the CSV.
 func (c *Client) Export(ctx context.Context, panel string) ([]byte, error) {
 	var job Job

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +57,20 @@ func New(rad, name string, environment ...string) (*Stack, error) {
 		return nil, err
 	}
 	return &Stack{Name: name, State: state, rad: rad, environment: environment}, nil
+}
+
+// Beside is another stack in the same state folder.
+func (s *Stack) Beside(name string) *Stack {
+	other := *s
+	other.Name = name
+	return &other
+}
+
+// RunBy is the same stack, of which another rad with more environment takes care.
+func (s *Stack) RunBy(rad string, environment ...string) *Stack {
+	other := *s
+	other.rad, other.environment = rad, append(slices.Clone(s.environment), environment...)
+	return &other
 }
 
 // Command is rad with these arguments. It is interrupted when ctx ends, and ends itself in order.
