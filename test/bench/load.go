@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/radpanel/radpanel/test/panelclient"
 )
@@ -45,7 +48,8 @@ type population struct {
 	visitors []*visitor
 	mix      []operation
 
-	mu sync.Mutex
+	mu        sync.Mutex
+	populated int
 	// updating maps the address of an update under way to its record: one update of a record at a time, since an
 	// update names the version that it replaces.
 	updating map[string]*record
@@ -64,18 +68,29 @@ type record struct {
 	busy    bool
 }
 
+// signingUp is how many users sign up at once: the service hashes one password for each processor.
+const signingUp = 4
+
 // populate signs up the users and gives each a panel with records.
 func populate(ctx context.Context, base string, users int, progress func(done int)) (*population, error) {
-	p := &population{base: base, mix: mix(), updating: map[string]*record{}}
+	p := &population{base: base, mix: mix(), updating: map[string]*record{}, visitors: make([]*visitor, users)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(signingUp)
 	for i := range users {
-		v, err := newVisitor(ctx, base, uint32(i))
-		if err != nil {
-			return nil, fmt.Errorf("user %d of %d: %w", i+1, users, err)
-		}
-		p.visitors = append(p.visitors, v)
-		progress(i + 1)
+		group.Go(func() error {
+			v, err := newVisitor(ctx, base, uint32(i))
+			if err != nil {
+				return fmt.Errorf("user %d of %d: %w", i+1, users, err)
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.visitors[i] = v
+			p.populated++
+			progress(p.populated)
+			return nil
+		})
 	}
-	return p, nil
+	return p, group.Wait()
 }
 
 func newVisitor(ctx context.Context, base string, number uint32) (*visitor, error) {
@@ -93,14 +108,13 @@ func newVisitor(ctx context.Context, base string, number uint32) (*visitor, erro
 		return nil, err
 	}
 	v := &visitor{base: base, cookie: client.Cookie(), panel: panel.ID}
-	for range recordsPerUser {
-		created, err := client.CreateRecord(ctx, panel.ID, "Customer", map[string]any{"city": "Oslo", "orders": 7})
-		if err != nil {
-			return nil, err
-		}
-		v.records = append(v.records, &record{id: created.ID, version: created.Version})
+	if err := client.Import(ctx, panel.ID, strings.NewReader("title,city,orders\n"+strings.Repeat("Customer,Oslo,7\n", recordsPerUser))); err != nil {
+		return nil, err
 	}
-	return v, nil
+	return v, client.EachRecord(ctx, panel.ID, func(r panelclient.Record) error {
+		v.records = append(v.records, &record{id: r.ID, version: r.Version})
+		return nil
+	})
 }
 
 func (v *visitor) anyRecord() *record { return v.records[rand.IntN(len(v.records))] }
@@ -184,8 +198,26 @@ type measurement struct {
 
 // attack sends the mix at a fixed rate (open model: a slow answer delays no later request).
 func (p *population) attack(ctx context.Context, perSecond int, duration time.Duration) *measurement {
+	return p.attackBy(ctx, vegeta.NewAttacker(vegeta.Timeout(attackTimeout), vegeta.KeepAlive(true), vegeta.Connections(1000)), perSecond, duration)
+}
+
+// attackTimeout is after how long a request counts as failed.
+const attackTimeout = 10 * time.Second
+
+// attackAt is attack past the front door, at a server's address.
+func (p *population) attackAt(ctx context.Context, address string, perSecond int, duration time.Duration) *measurement {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		},
+		MaxIdleConnsPerHost: 1000,
+	}
+	defer transport.CloseIdleConnections()
+	return p.attackBy(ctx, vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: transport, Timeout: attackTimeout})), perSecond, duration)
+}
+
+func (p *population) attackBy(ctx context.Context, attacker *vegeta.Attacker, perSecond int, duration time.Duration) *measurement {
 	m := &measurement{routes: map[string]*vegeta.Metrics{}}
-	attacker := vegeta.NewAttacker(vegeta.Timeout(10*time.Second), vegeta.KeepAlive(true), vegeta.Connections(1000))
 	stop := context.AfterFunc(ctx, func() { attacker.Stop() })
 	defer stop()
 	for result := range attacker.Attack(p.targeter(), vegeta.Rate{Freq: perSecond, Per: time.Second}, duration, "load") {

@@ -1,10 +1,11 @@
 // Command bench measures a panel under the load that its tier is planned for, through its front door.
 //
 // It brings up a stack of its own (the one that you use is left alone), signs up the tier's users, sends the mix at
-// the tier's rate, then looks for the highest rate that still holds the tier's p95, and measures point reads of the
-// same database by pgbench beside it: the ceiling that no service on this machine can pass.
+// the tier's rate, then looks for the highest rate that still holds the tier's p95, and measures two ceilings beside it
+// that no service on this machine can pass: point reads of the same database by pgbench, and a static file from the same
+// Nginx.
 //
-//	go run ./test/bench mvp
+//	go run ./test/bench tier1
 //
 // It prints; it does not judge.
 package main
@@ -69,9 +70,23 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 
-	fmt.Printf("\n%d requests/s by %d users for %v, the tier's capacity (target: p95 < %v)\n\n", rate, users, planLoad, tier.SLO.P95)
+	fmt.Printf("\n%d requests/s by %d users for %v, the tier's capacity (target: p95 < %v)\n", rate, users, planLoad, tier.SLO.P95)
+	fmt.Printf("The plan gives the MVP 50 requests/s for 100 users; the other tiers keep that half request per second and user.\n\n")
 	people.attack(ctx, rate, 3*time.Second) // Connections, caches and plans are warm when the measurement starts.
 	people.attack(ctx, rate, planLoad).print()
+
+	cost, err := subject.overhead(ctx, func(d time.Duration) { people.attack(ctx, rate, d) })
+	if err != nil {
+		return err
+	}
+	cost.print()
+	traces, traced, err := subject.tracing(ctx, func(address string, d time.Duration) { people.attackAt(ctx, address, rate, d) })
+	if err != nil {
+		return err
+	}
+	if traced {
+		traces.print()
+	}
 
 	fmt.Printf("\nHighest rate that holds p95 < %v with at most 1 failure in 1,000, trials of %v\n\n", tier.SLO.P95, trial)
 	highest := people.highestRate(ctx, rate, tier.SLO.P95)
@@ -80,9 +95,15 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	staticFiles, err := subject.staticFiles(ctx, ceiling)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("\n  highest rate          %8d requests/s  (%.1f times the tier's capacity)\n", highest, float64(highest)/float64(rate))
 	fmt.Printf("  pgbench point reads   %8.0f reads/s     (-M prepared, same database, same run)\n", pointReads)
 	fmt.Printf("  ratio                 %8.3f\n", float64(highest)/pointReads)
+	fmt.Printf("  static file           %8.0f requests/s  (through the front door, same client, same run)\n", staticFiles)
+	fmt.Printf("  ratio                 %8.3f\n", float64(highest)/staticFiles)
 	return ctx.Err()
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +13,10 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/radpanel/radpanel/test/radstack"
 )
@@ -48,6 +53,9 @@ func bringUp(ctx context.Context, name string) (*subject, error) {
 	return s, nil
 }
 
+// staticFile is the front end's page, which is small, and served by Nginx alone.
+const staticFile = "/index.html"
+
 // prepareReads copies the records under consecutive numbers, so that pgbench can draw one by chance.
 const prepareReads = `CREATE SCHEMA bench;
 CREATE TABLE bench.records AS SELECT row_number() OVER () AS n, id, title, data, version FROM records;
@@ -83,6 +91,51 @@ func (s *subject) pointReads(ctx context.Context, duration time.Duration) (perSe
 }
 
 var transactions = regexp.MustCompile(`tps = ([0-9.]+) \(without initial`)
+
+// staticFiles measures how many times a second the front door serves the front end's page to as many clients as keep it busy.
+func (s *subject) staticFiles(ctx context.Context, duration time.Duration) (perSecond float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, duration)
+	defer cancel()
+	clients := 8 * runtime.NumCPU()
+	transport := &http.Transport{MaxIdleConnsPerHost: clients}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	var served atomic.Int64
+	started := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for range clients {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				if err := s.serveOnce(ctx, client); err != nil && ctx.Err() == nil {
+					return err
+				}
+				served.Add(1)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	return float64(served.Load()) / time.Since(started).Seconds(), nil
+}
+
+func (s *subject) serveOnce(ctx context.Context, client *http.Client) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+staticFile, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: status %d, expected 200", staticFile, response.StatusCode)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
 
 // postgres runs one of PostgreSQL's own programs against the panel's database, as the user who measures: the state
 // folder's owner is a superuser of the database on its socket.
