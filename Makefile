@@ -93,13 +93,20 @@ bin/web/index.html: app/web/node_modules/.installed $(WEB_SOURCES)
 	cd app/web && npm run build
 	@rm -rf bin/web && mkdir -p bin && cp -r app/web/dist bin/web && touch $@
 
+# A test that fails is run once more, by itself: the machine may be shared. One that passes then fails nothing, but is told with what it
+# said, and named in a report: a bug to be understood all the same. A data race, a panic or many failures end the run.
+GO_TEST = $(TOOL) gotestsum --rerun-fails=1 --rerun-fails-run-root-test --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race \
+	--rerun-fails-report=$(RESULTS)/rerun-$(1).txt
+
 test: build bin/versitygw bin/jaeger ## Run every test: units, real services, whole stacks, browser
 	@tools/require $(TESTS)
 	@mkdir -p $(RESULTS)
 	bin/rad prepare
-	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v /test/e2e)
-	$(GO) test -timeout 40m ./test/e2e
+	@rm -f $(RESULTS)/rerun-*.txt
+	$(call GO_TEST,units) --format pkgname --packages "$$($(GO) list ./... | grep -v /test/e2e | xargs)" -- -race -timeout 30m
+	$(call GO_TEST,stacks) --format testname --packages ./test/e2e -- -timeout 40m
 	cd app/web && npm run check && npm test
+	@! grep . $(RESULTS)/rerun-*.txt 2>/dev/null || echo "The tests above failed once, and passed when they were run again: bugs to be understood."
 
 test-promote: build bin/versitygw bin/jaeger ## Meet every fault at every point of a promotion: more than an hour
 	@tools/require $(TESTS)
