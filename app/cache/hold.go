@@ -16,6 +16,8 @@ import (
 const (
 	// holdTime is longer than a change can take: a statement ends after a minute (see [machine.ServiceRole]).
 	holdTime = 90 * time.Second
+	// releaseTime bounds the end of a change: Redis is told, or else the database (see revokeTime) and a term waited out.
+	releaseTime = 4 * time.Second
 	// positionTime is how long the position of a write is remembered: a replica that is as far behind is not read.
 	positionTime = 2 * database.ReplicaLag
 )
@@ -104,7 +106,7 @@ func (c *Cache) release(scopes []database.Scope, keys []string, word string) fun
 			return outcome // It may take place yet. The hold stays until that is past.
 		}
 		// What the client does by now is of no interest: the change is made.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*c.options.Term)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 		defer cancel()
 		err := c.exchange(ctx, func(ctx context.Context) error {
 			if outcome == nil {

@@ -11,6 +11,8 @@ const (
 	leaseShare = 2
 	// pauseTerms is for how many terms the cache is not used after its trust was revoked; renewed while Redis fails.
 	pauseTerms = 5
+	// revokeTime bounds how long a change waits for the database to be told that the cache is not trusted.
+	revokeTime = 2 * time.Second
 )
 
 // lease is the database's word that the cache may be used.
@@ -128,7 +130,7 @@ func (c *Cache) distrust(ctx context.Context) error {
 		pause := time.Since(c.revocation)
 		c.mu.Unlock()
 		if pause > c.options.Term*(pauseTerms-1) {
-			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.options.Term)
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 			defer cancel()
 			if err := c.revoke(bounded); err != nil {
 				return nil, err
