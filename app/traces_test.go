@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,18 @@ import (
 	"github.com/radpanel/radpanel/app/cache/cachetest"
 	"github.com/radpanel/radpanel/test/tracetest"
 )
+
+func (p *process) metrics(t *testing.T) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/metrics", nil)
+	require.NoError(t, err)
+	response, err := p.client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(text)
+}
 
 // made sends a request that makes something, and gives its id.
 func (p *process) made(t *testing.T, token, path string, body any) (id string) {
@@ -45,6 +59,7 @@ func TestARequestLeadsToItsJob(t *testing.T) {
 	p.await(t, "ready")
 	token := p.signUp(t)
 	panel := p.made(t, token, "/api/v1/panels", map[string]any{"name": "Customers", "columns": []string{}})
+	require.Eventually(t, func() bool { return strings.Contains(p.metrics(t), "radpanel_cache_trusted 1\n") }, patience, 5*time.Millisecond)
 	asked := p.made(t, token, "/api/v1/panels/"+panel+"/exports", map[string]any{})
 	p.await(t, "job succeeded")
 	p.stop(t)

@@ -122,7 +122,9 @@ test("the rest of a list that comes late does not come into another list", async
 test("jobs that are watched stay in sight as far as they were looked at", async ({ context, page, enter }) => {
 	const person = await signUp();
 	const panel = await person.api.panel("Exported often");
-	for (let n = 0; n < 51; n++) await person.api.export(panel);
+	await person.api.export(panel);
+	// Five at a time: nobody may have more than ten that are unfinished.
+	for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 5 }, () => person.api.export(panel)));
 	let pages = 0;
 	await page.route("**/api/v1/jobs?*", async (route) => {
 		if (route.request().url().includes("cursor=")) {
