@@ -45,8 +45,8 @@ func (l *loader) fail(key, problem string) {
 }
 
 func (l *loader) checkName() {
-	if !stackName.MatchString(l.name) {
-		l.errs = append(l.errs, &NameError{Name: l.name})
+	if err := CheckName(l.name); err != nil {
+		l.errs = append(l.errs, err)
 	}
 }
 
@@ -174,12 +174,12 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("%s:%s: %s: %s", Namespace, printable(e.Key), value, e.Problem)
 }
 
-// NameError is a stack's name that Pulumi would not take.
+// NameError is what cannot be the name of a stack.
 type NameError struct{ Name string }
 
 // Error names the name and what is allowed.
 func (e *NameError) Error() string {
-	return fmt.Sprintf("stack name %s: allowed are 1 to 100 letters, digits, dots, hyphens and underscores", quoted(e.Name))
+	return fmt.Sprintf("stack name %s: allowed are 1 to 100 letters, digits, dots, hyphens and underscores, no dot first", quoted(e.Name))
 }
 
 func contradiction(name, meant string) string {

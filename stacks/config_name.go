@@ -8,8 +8,22 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// stackName is what Pulumi takes as the name of a stack.
-var stackName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+// stackName is what Pulumi takes as the name of a stack, but for a dot at its beginning: such names mean folders, not stacks.
+var stackName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$`)
+
+// CheckName refuses what cannot be the name of a stack, by a [*NameError].
+func CheckName(name string) error {
+	if !stackName.MatchString(name) {
+		return &NameError{Name: name}
+	}
+	return nil
+}
+
+// TargetOf gives the target that a stack's name means; empty if it means none.
+func TargetOf(name string) Target {
+	target, _ := meaning(name)
+	return target
+}
 
 // Name gives the name of the stack that runs a tier on a target: "tier1" on AWS, "local-tier1" on this machine.
 func Name(tier Tier, target Target) string {

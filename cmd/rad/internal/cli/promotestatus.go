@@ -34,6 +34,9 @@ func (a *App) promoteStatus(ctx context.Context, arguments []string) error {
 		return err
 	}
 	status, err := promote.Look(ctx, from.stateFolder, from.name, to.name)
+	if err == nil && status.Began.IsZero() { // Can there be one?
+		_, _, _, _, err = a.promotionOf(arguments)
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
+	"github.com/radpanel/radpanel/cmd/rad/internal/promote"
 	"github.com/radpanel/radpanel/infra/local"
 	"github.com/radpanel/radpanel/stacks"
 )
@@ -45,6 +46,9 @@ func (a *App) selectStack(arguments []string) (selection, error) {
 			name = stacks.Name(stacks.Tier(name), target)
 		}
 	}
+	if err := checkName(name, target); err != nil {
+		return selection{}, &usageError{problem: err.Error()}
+	}
 	project, err := a.findProject()
 	if err != nil {
 		return selection{}, err
@@ -62,6 +66,25 @@ func (a *App) selectStack(arguments []string) (selection, error) {
 		name: name, target: target, project: project, stateFolder: state, folder: local.StackFolder(state, name),
 		home: engine.Home{Folder: filepath.Join(state, local.EngineFolder), Project: stacks.Namespace},
 	}, nil
+}
+
+// checkName refuses a name that is no stack's, or that of a stack on another target.
+func checkName(name string, target stacks.Target) error {
+	if err := stacks.CheckName(name); err != nil {
+		return err
+	}
+	if meant := stacks.TargetOf(name); meant != "" && meant != target {
+		return errors.New(otherTarget(name, meant, stacks.Tiers()[0], target))
+	}
+	if target == stacks.Local && slices.Contains([]string{local.EngineFolder, promote.FolderName}, name) {
+		return fmt.Errorf("stack name %s: the state folder keeps something else by that name; choose another", name)
+	}
+	return nil
+}
+
+func otherTarget(name string, meant stacks.Target, tier stacks.Tier, wanted stacks.Target) string {
+	return fmt.Sprintf("stack %s is for target %s: use --target %s, or name a stack for %s, such as %s",
+		name, meant, meant, wanted, stacks.Name(tier, wanted))
 }
 
 // load reads and checks the stack's configuration: its file, if there is one, what the command line says, and what a
@@ -98,8 +121,7 @@ func (a *App) loadWith(selected selection, keys map[string]string) (stacks.Stack
 		return stacks.Stack{}, nil, &usageError{problem: "the configuration of stack " + selected.name + " is wrong:\n" + err.Error()}
 	}
 	if wanted := stacks.Target(a.flags.target); stack.Target != wanted {
-		return stacks.Stack{}, nil, &usageError{problem: fmt.Sprintf("stack %s is for target %s: use --target %s, or name a stack for %s, such as %s",
-			selected.name, stack.Target, stack.Target, wanted, stacks.Name(stack.Tier(), wanted))}
+		return stacks.Stack{}, nil, &usageError{problem: otherTarget(selected.name, stack.Target, stack.Tier(), wanted)}
 	}
 	return stack, config, nil
 }

@@ -72,8 +72,11 @@ func (r Record) IsForwarding() bool {
 	return r.Step == FrontDoor || r.Step == Bake || r.Step == Finish || r.Step == RollBack
 }
 
+// FolderName is the name of the folder of records in a state folder.
+const FolderName = "promotions"
+
 // Folder is where the records of the stacks in a state folder are.
-func Folder(stateFolder string) string { return filepath.Join(stateFolder, "promotions") }
+func Folder(stateFolder string) string { return filepath.Join(stateFolder, FolderName) }
 
 // maxRecord bounds a record's file, in bytes.
 const maxRecord = 1 << 20
