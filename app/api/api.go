@@ -107,6 +107,7 @@ func (a *API) humaConfig() huma.Config {
 func (a *API) Handler() http.Handler {
 	h := http.Handler(http.HandlerFunc(a.route))
 	for _, wrap := range []func(http.Handler) http.Handler{
+		a.ignoreAccept,
 		a.checkOrigin,
 		a.checkText,
 		a.limitInFlight,

@@ -68,6 +68,9 @@ var hostileTexts = []string{
 	"ffffffff-ffff-ffff-ffff-ffffffffffff", "{0190d5a0-0000-7000-8000-000000000000}",
 }
 
+// hostileAccepts go into the header Accept, which has a parser of its own.
+var hostileAccepts = []string{"a;q,b", "application/json;,text/html", ";,", ",", "application/json;q", "*/*;q=x,;", "json", "application/json;q=0", "text/html"}
+
 // hostileValues go into JSON bodies as they are.
 var hostileValues = []string{
 	`null`, `true`, `0`, `-1`, `0.5`, `1e400`, `-1e400`, `1e-400`, `99999999999999999999`, `""`, `" "`, `"x"`,
@@ -374,6 +377,9 @@ func (w *walker) hostileHeaders(t *testing.T) {
 	}
 	for _, text := range []string{"\xff\xfe", strings.Repeat("x", 8000), "bytes=999999999999-", "bytes=-1"} {
 		w.send(t, w.asker(t), w.url(nil), w.payload(), "User-Agent", text, "Accept", text, "X-Forwarded-For", text, "X-Request-Id", text, "Range", text)
+	}
+	for _, text := range hostileAccepts {
+		w.send(t, w.asker(t), w.url(nil), w.payload(), "Accept", text)
 	}
 }
 

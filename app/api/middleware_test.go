@@ -75,6 +75,19 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 	s.anonymous().do(t, "GET", "/session", nil, "Cookie", "rad_session="+strings.Repeat("A", 44)).is(t, http.StatusUnauthorized).problem(t)
 }
 
+// An answer is given in JSON whatever is asked for, and never lost once the work is done.
+func TestTheHeaderAcceptChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	for _, accept := range append(hostileAccepts, "application/xml, */*;q=0.1") {
+		r := c.do(t, "POST", "/panels", map[string]any{"name": "x"}, "Accept", accept).is(t, http.StatusCreated)
+		assert.Equal(t, "application/json", r.Header.Get("Content-Type"), accept)
+		c.do(t, "GET", r.Header.Get("Location"), nil, "Accept", accept).is(t, http.StatusOK)
+		c.do(t, "GET", "/panels/nonsense", nil, "Accept", accept).is(t, http.StatusUnprocessableEntity).problem(t)
+	}
+}
+
 func TestForgedCursorsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
