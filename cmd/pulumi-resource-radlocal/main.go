@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/radpanel/radpanel/infra/local/provider"
+	"github.com/radpanel/radpanel/infra/postgresql"
 )
 
 func main() {
@@ -18,6 +19,9 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	if err := postgresql.IgnoreEnvironment(); err != nil {
+		return err
+	}
 	served, err := provider.New()
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/cli"
+	"github.com/radpanel/radpanel/infra/postgresql"
 )
 
 // version is set by the linker.
@@ -35,8 +36,13 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "rad: find the working folder:", err)
 		return 1
 	}
+	environment := os.Environ()
+	if err := postgresql.IgnoreEnvironment(); err != nil {
+		fmt.Fprintln(os.Stderr, "rad:", err)
+		return 1
+	}
 	app := &cli.App{
-		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Environment: environment,
 		Executable: executable(), Folder: folder, Now: time.Now, Force: force,
 	}
 	return app.Run(ctx, os.Args[1:])
@@ -44,8 +50,11 @@ func run() int {
 
 // heed has the first signal end what runs cleanly, the second at once, and the third end rad itself.
 func heed(signals <-chan os.Signal, cancel context.CancelCauseFunc, force chan<- struct{}) {
-	<-signals
-	cancel(cli.ErrInterrupted)
+	cause := cli.ErrTerminated
+	if <-signals == os.Interrupt {
+		cause = cli.ErrInterrupted
+	}
+	cancel(cause)
 	<-signals
 	close(force)
 	<-signals

@@ -174,7 +174,7 @@ func (s Side) ConnectPooler(ctx context.Context) (*pgx.Conn, error) {
 }
 
 func connectSocket(ctx context.Context, folder string, port uint16, user, password, database string, settings map[string]string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig("sslmode=disable") // Nothing from this program's own environment.
+	config, err := pgx.ParseConfig("sslmode=disable") // See [postgresql.IgnoreEnvironment].
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", folder, err)
 	}

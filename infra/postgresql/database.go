@@ -54,7 +54,7 @@ func (d Database) Connect(ctx context.Context, database string) (*pgx.Conn, erro
 	if !ok || err != nil {
 		return nil, fmt.Errorf("socket of PostgreSQL %q: expected a path that ends in .s.PGSQL.<port>", d.Socket)
 	}
-	parsed, err := pgx.ParseConfig("sslmode=disable") // Nothing from this program's own environment.
+	parsed, err := pgx.ParseConfig("sslmode=disable") // See [IgnoreEnvironment].
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}

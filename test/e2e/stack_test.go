@@ -43,7 +43,8 @@ func newQuickStack(t *testing.T, tier string) *stack {
 
 func newStackOf(t *testing.T, tier, release string) *stack {
 	t.Helper()
-	made, err := radstack.New(built.rad, tier, "RAD_RELEASE_FOLDER="+release)
+	// An operator's shell may mean another database.
+	made, err := radstack.New(built.rad, tier, "RAD_RELEASE_FOLDER="+release, "PGSERVICE=elsewhere", "PGOPTIONS=-c default_transaction_read_only=on")
 	require.NoError(t, err)
 	s := &stack{Stack: made, t: t}
 	t.Cleanup(func() {

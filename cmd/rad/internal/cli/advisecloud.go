@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -101,7 +99,7 @@ func (a *App) cloudOutputs(ctx context.Context, selected selection) (cloudOutput
 	defer cancel()
 	child := exec.CommandContext(ctx, cli.Path, "stack", "output", "--json", "--stack", selected.name, "--non-interactive") //nolint:gosec // The pulumi that was found.
 	child.Dir = selected.project
-	child.Env = append(os.Environ(), "PATH="+filepath.Dir(cli.Path)+string(os.PathListSeparator)+a.Getenv("PATH"))
+	child.Env = a.operatorsOwn(cli)
 	var said bytes.Buffer
 	child.Stderr = &said
 	answer, err := child.Output()

@@ -27,6 +27,8 @@ type App struct {
 	Stderr  io.Writer
 	// Getenv reads the environment.
 	Getenv func(string) string
+	// Environment is the operator's, for programs that are run as they would run them. Nil: this process's.
+	Environment []string
 	// Executable is the path of the program that runs.
 	Executable string
 	// Folder is the working folder.

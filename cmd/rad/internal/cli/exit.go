@@ -67,6 +67,9 @@ func exitCodesTopic() *cobra.Command {
 // ErrInterrupted is the cause of a context that a signal ended.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrTerminated is ErrInterrupted by a signal to rad alone, which what it started has not got from the terminal too.
+var ErrTerminated = fmt.Errorf("%w: told to end", ErrInterrupted)
+
 // usageError is a wrong command line or configuration.
 type usageError struct{ problem string }
 

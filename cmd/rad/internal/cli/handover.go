@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
@@ -47,12 +48,21 @@ func (a *App) handOver(ctx context.Context, command string, selected selection) 
 		arguments = append(arguments, "--ignore-protect")
 	}
 	_, _ = fmt.Fprintf(a.Stderr, "rad: handing over to pulumi %s\n", strings.Join(arguments, " "))
-	// Not CommandContext: Ctrl-C reaches pulumi from the terminal, as its own foreground job, and pulumi ends cleanly.
+	// Not CommandContext: pulumi ends cleanly when it is interrupted. Ctrl-C reaches it from the terminal, as its own foreground
+	// job, and what is sent to rad alone is handed on: twice would break it off.
 	child := exec.Command(cli.Path, arguments...) //nolint:gosec,noctx // The pulumi that was found; see above.
 	child.Dir = selected.project
 	child.Env = a.operatorsOwn(cli)
 	child.Stdin, child.Stdout, child.Stderr = a.Stdin, a.Stdout, a.Stderr
-	err = child.Run()
+	if err = child.Start(); err == nil {
+		handedOn := context.AfterFunc(ctx, func() {
+			if errors.Is(context.Cause(ctx), ErrTerminated) {
+				_ = child.Process.Signal(os.Interrupt) // It may have ended.
+			}
+		})
+		err = child.Wait()
+		handedOn()
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -115,7 +125,11 @@ func lacking(selected selection, missing []string) error {
 
 // operatorsOwn is the operator's environment, in which what comes with the plain CLI is found too.
 func (a *App) operatorsOwn(cli pulumicli.CLI) []string {
-	return append(os.Environ(), "PATH="+filepath.Dir(cli.Path)+string(os.PathListSeparator)+a.Getenv("PATH"))
+	environment := a.Environment
+	if environment == nil {
+		environment = os.Environ()
+	}
+	return append(slices.Clip(environment), "PATH="+filepath.Dir(cli.Path)+string(os.PathListSeparator)+a.Getenv("PATH"))
 }
 
 func (a *App) onPath(name, first string) bool {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -57,6 +59,27 @@ func TestTargetAWSSaysAllThatIsMissing(t *testing.T) {
 	for _, want := range []string{"no Pulumi.yaml of rad-panel", "the Pulumi command line", "pulumi-language-go", "the Go toolchain", "AWS credentials"} {
 		assert.Contains(t, c.errors.String(), want)
 	}
+}
+
+// What is sent to rad alone, as a supervisor does, has pulumi end too, and in order.
+func TestPulumiIsToldThatRadIsToEnd(t *testing.T) {
+	t.Parallel()
+	c := onAWS(t)
+	c.script(t, "tools/pulumi", `if [ "$1" = version ]; then echo v3.256.0; exit; fi
+trap 'echo "ended in order"; kill $!; exit 1' INT
+sleep 60 &
+touch "`+c.root+`/begun"; wait $!`)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended := make(chan int, 1)
+	go func() { ended <- c.app.Run(ctx, []string{"down", "mvp", "--target", "aws"}) }()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join(c.root, "begun"))
+		return err == nil
+	}, 30*time.Second, 5*time.Millisecond)
+	cancel(ErrTerminated)
+	assert.Equal(t, int(exitInterrupted), <-ended)
+	assert.Contains(t, c.out.String(), "ended in order")
 }
 
 func TestAFailedHandOverHintsAtThePluginAndKeepsItsExitCode(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/cli"
+	"github.com/radpanel/radpanel/infra/postgresql"
 )
 
 // patience is how long whoever is called may take.
@@ -24,7 +25,7 @@ const patience = time.Minute
 
 func main() {
 	executable, err := os.Executable()
-	if err != nil {
+	if err = errors.Join(err, postgresql.IgnoreEnvironment()); err != nil {
 		fmt.Fprintln(os.Stderr, "faultyrad:", err)
 		os.Exit(1)
 	}
