@@ -639,6 +639,29 @@ func TestRefusals(t *testing.T) {
 	assert.NoDirExists(t, f.folder, "nothing was made")
 }
 
+// What tells that a folder is a stack's is removed last, so that a purge that was broken off can be done again.
+func TestAPurgeThatWasBrokenOffIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	folder, err := os.MkdirTemp("/tmp", "rad-purge-")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(folder)) })
+	stack := filepath.Join(folder, "local-mvp")
+	for _, name := range []string{"supervisor", "zeal", "postgresql"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(stack, name), 0o711))
+	}
+	stuck := filepath.Join(stack, "postgresql", "mounted")
+	require.NoError(t, os.Mkdir(stuck, 0o700))
+	if err := syscall.Mount("tmpfs", stuck, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("cannot mount a disk here, which is not removed (it takes root): %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(stuck, 0) }) // It was done already, if all is well.
+	require.Error(t, local.Purge(t.Context(), stack, nil))
+	assert.DirExists(t, filepath.Join(stack, "supervisor"))
+	require.NoError(t, syscall.Unmount(stuck, 0))
+	require.NoError(t, local.Purge(t.Context(), stack, nil))
+	assert.NoDirExists(t, stack)
+}
+
 func TestPurgeLeavesForeignFoldersAlone(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "home")

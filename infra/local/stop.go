@@ -35,16 +35,32 @@ func Purge(ctx context.Context, directory string, progress func(service string))
 	if err != nil {
 		return fmt.Errorf("remove the stack: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(directory, "supervisor")); err != nil && len(entries) > 0 {
+	if _, err := os.Stat(filepath.Join(directory, supervisorFolder)); err != nil && len(entries) > 0 {
 		return fmt.Errorf("remove %s: %w: nothing in it was touched", directory, ErrForeignFolder)
 	}
 	if err := Stop(ctx, directory, progress); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(directory); err != nil {
+	if err := remove(directory, entries); err != nil {
 		return fmt.Errorf("remove the stack: %w", err)
 	}
 	return nil
+}
+
+// supervisorFolder is what tells the folder of a stack from others.
+const supervisorFolder = "supervisor"
+
+// remove removes a stack's folder, and last what tells that it is one: broken off, it can be done again.
+func remove(directory string, entries []os.DirEntry) error {
+	for _, entry := range entries {
+		if entry.Name() == supervisorFolder {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(directory, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(directory)
 }
 
 // Command gives a command of the panel's own program, such as `admin create`, to be run as the panel runs: with its

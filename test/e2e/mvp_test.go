@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,7 +114,14 @@ func TestAChangedValueRestartsOnlyWhatDependsOnIt(t *testing.T) {
 
 func TestWhatIsKilledComesBack(t *testing.T) {
 	t.Parallel()
+	elsewhere, err := os.MkdirTemp("/tmp", "rad-disk-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(elsewhere, 0o711))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(elsewhere)) })
 	s := newStack(t, "mvp")
+	// The state folder is a link, such as one to a larger disk.
+	require.NoError(t, os.Remove(s.State))
+	require.NoError(t, os.Symlink(elsewhere, s.State))
 	s.up()
 	writer := s.user("writer@example.com")
 	book := s.startLedger(writer, 20)

@@ -107,7 +107,7 @@ func (s Stack) renderStart(spec Spec, id Identity) string {
 	var out strings.Builder
 	for _, file := range spec.PIDFiles {
 		// PostgreSQL's lock files all name a process that works in the data folder, wherever the file itself is.
-		fmt.Fprintf(&out, "if read -r pid <%[1]s && case $(readlink \"/proc/$pid/cwd\") in '%[2]s'/*) false ;; esac; then rm -f %[1]s; fi 2>/dev/null\n",
+		fmt.Fprintf(&out, "if read -r pid <%[1]s && case $(readlink \"/proc/$pid/cwd\") in \"$(readlink -f '%[2]s')\"/*) false ;; esac; then rm -f %[1]s; fi 2>/dev/null\n",
 			quote(file), s.Folder(spec.Name))
 	}
 	if Privileged() {

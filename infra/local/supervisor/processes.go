@@ -23,7 +23,15 @@ func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processes of %s: %w", s.directory, err)
 	}
-	pattern := s.path(locks)
+	// What is open is named by its real path, which the state folder's need not be.
+	real, err := filepath.EvalSymlinks(s.directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("processes of %s: %w", s.directory, err)
+	}
+	pattern := filepath.Join(real, locks)
 	isLock := writes(pattern)
 	var pids []int
 	denied := map[int]bool{}

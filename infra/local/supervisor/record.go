@@ -93,7 +93,7 @@ type Restarts struct {
 
 func (s Stack) readRestarts(name string) (Restarts, error) {
 	raw, err := os.ReadFile(filepath.Join(s.service(name), "restarts"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 { // An older release left it empty when the disk was full.
 		return Restarts{}, nil
 	}
 	if err != nil {

@@ -109,12 +109,18 @@ type fixture struct {
 
 func newFixture(t *testing.T, services ...string) *fixture {
 	t.Helper()
+	return newFixtureIn(t, func(folder string) string { return folder }, services...)
+}
+
+// newFixtureIn is newFixture, whose folder is reached by the path that place gives.
+func newFixtureIn(t *testing.T, place func(folder string) string, services ...string) *fixture {
+	t.Helper()
 	t.Parallel()
 	// Not t.TempDir: unix sockets need a short path, and other accounts must reach into it.
 	folder, err := os.MkdirTemp("/tmp", "rad-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(folder, 0o711))
-	stack, err := supervisor.Open(filepath.Join(folder, "stack"))
+	stack, err := supervisor.Open(filepath.Join(place(folder), "stack"))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -484,6 +490,34 @@ func TestStrangerThatAnswersInItsPlace(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, drift, "answers in its place")
 	assert.Contains(t, drift, strconv.Itoa(os.Getpid()))
+}
+
+func TestTheStackMayBeReachedThroughALink(t *testing.T) {
+	f := newFixtureIn(t, func(folder string) string {
+		link := folder + ".link"
+		require.NoError(t, os.Symlink(folder, link))
+		t.Cleanup(func() { assert.NoError(t, os.Remove(link)) })
+		return link
+	}, "web")
+	f.apply(f.spec("web", "one", "hello"))
+	before := f.mustAsk()
+	f.kill(before.master) // Its worker holds the port until it is found.
+	f.eventually(func(c *assert.CollectT) {
+		now, err := f.ask()
+		assert.NoError(c, err)
+		assert.NotEqual(c, before.master, now.master)
+	})
+}
+
+// The supervisor of an older release emptied it on a disk that was full.
+func TestAnEmptyRecordOfRestartsIsNone(t *testing.T) {
+	f := newFixture(t, "web")
+	f.apply(f.spec("web", "one", "hello"))
+	folders, err := filepath.Glob(filepath.Join(filepath.Dir(f.binary), "stack", "services", "web"))
+	require.NoError(t, err)
+	require.Len(t, folders, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(folders[0], "restarts"), nil, 0o600))
+	assert.Zero(t, f.state("web").Restarts)
 }
 
 func TestFailingServiceIsStartedLessAndLessOften(t *testing.T) {
