@@ -17,7 +17,11 @@ import (
 )
 
 func (a *App) adminCommand() *cobra.Command {
-	parent := &cobra.Command{Use: "admin", Short: "Manage the administrators of a panel"}
+	parent := &cobra.Command{
+		Use: "admin", Short: "Manage the administrators of a panel", Args: cobra.NoArgs,
+		// With it, a word that is no command is an error.
+		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
 	stack := ""
 	create := &cobra.Command{
 		Use:   "create <email>",

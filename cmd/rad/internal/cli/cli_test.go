@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,6 +94,18 @@ func TestWrongCommandLinesExitWith2AndSayWhy(t *testing.T) {
 		{"up mvp -c logLevel", []string{`--config "logLevel": expected key=value`}},
 		{"up mvp -c =x -c y", []string{`"=x"`, `"y"`}},
 		{"up mvp -c logLevel=loud -c fileSizeLimt=1", []string{"rad-panel:logLevel", "loud", "rad-panel:fileSizeLimt", "did you mean"}},
+		{"down .", []string{`stack name "."`, "no dot first"}},
+		{"down ../elsewhere --purge --yes", []string{`stack name "../elsewhere"`}},
+		{"down local-mvp/", []string{`stack name "local-mvp/"`}},
+		{"status pulumi", []string{"the state folder keeps something else by that name"}},
+		{"down promotions --purge --yes", []string{"the state folder keeps something else by that name"}},
+		{"down tier2-staging --purge --yes", []string{"tier2-staging is for target aws", "--target aws"}},
+		{"status local-mvp --target aws", []string{"local-mvp is for target local"}},
+		{"promote status mvp teir1", []string{"stack teir1 is wrong", "does not tell its tier"}},
+		{"promote status mvp tier1 --target aws", []string{"rad cannot move a panel from mvp to tier1"}},
+		{"promote mvp tier1 --watch -5m", []string{"--watch -5m0s: expected a time such as 10m"}},
+		{"preview --markdown --json", []string{"leave one out"}},
+		{"admin crate me@example.com", []string{`unknown command "crate"`}},
 		{"preview local-mvp --target aws", []string{"local-mvp is for target local", "--target local"}},
 		{"up mvp --project nowhere", []string{"--project", "no Pulumi.yaml of project rad-panel"}},
 		{"logs", []string{"accepts between 1 and 2 arg"}},
@@ -342,4 +355,37 @@ func TestAPurgeOfAStackThatIsGoneForgetsItsPromotion(t *testing.T) {
 	assert.FileExists(t, record, "without --purge, it is kept")
 	assert.Equal(t, 0, c.run(t, "down", "mvp", "--purge", "--yes"), c.errors.String())
 	assert.NoFileExists(t, record)
+}
+
+// An empty variable in a script must not mean the folder of all stacks.
+func TestNoNameIsNoStack(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	kept := c.write(t, "state/local-mvp/data", "precious")
+	assert.Equal(t, int(exitUsage), c.run(t, "down", "", "--purge", "--yes"))
+	assert.Contains(t, c.errors.String(), `stack name ""`)
+	assert.FileExists(t, kept)
+}
+
+func TestTheStateFolderCanBePassedWhateverTheUmask(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	old := syscall.Umask(0o077)
+	folder := filepath.Join(c.root, "deep", "state")
+	err := makeStateFolder(folder)
+	syscall.Umask(old)
+	require.NoError(t, err)
+	for _, made := range []string{folder, filepath.Dir(folder)} {
+		info, err := os.Stat(made)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o711), info.Mode().Perm(), made)
+	}
+}
+
+func TestEveryReasonIsToldOfSeveralErrors(t *testing.T) {
+	t.Parallel()
+	failed := &engine.FailedError{Reasons: []string{"port 80 is taken", "no disk"}}
+	assert.Equal(t, []string{"port 80 is taken", "no disk"}, reasons(failed))
+	assert.Equal(t, []string{"first", "port 80 is taken", "no disk"}, reasons(errors.Join(errors.New("first"), errors.Join(failed, nil))))
+	assert.Equal(t, []string{"preview of stack x: port 80 is taken\nno disk"}, reasons(fmt.Errorf("preview of stack x: %w", failed)))
 }

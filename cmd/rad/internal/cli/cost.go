@@ -152,7 +152,10 @@ func costOf(stack stacks.Stack, resources []declared.Resource) (Cost, error) {
 	if err != nil {
 		return Cost{}, err
 	}
-	cost := Cost{Stack: stack.Name, Target: string(stack.Target), From: ofBlueprint, Low: budget.Low, High: budget.High}
+	cost := Cost{
+		Stack: stack.Name, Target: string(stack.Target), From: ofBlueprint, Low: budget.Low, High: budget.High,
+		Lines: []price.Line{}, Unknown: []price.Unpriced{}, Usage: []price.Quantity{},
+	}
 	if stack.Target == stacks.Local {
 		cost.Says = "it runs on a machine that you have: it costs nothing by itself. On AWS: rad cost " + stacks.Name(stack.Tier(), stacks.AWS)
 		return cost, nil
@@ -174,7 +177,8 @@ func costOf(stack stacks.Stack, resources []declared.Resource) (Cost, error) {
 		cost.Says = fmt.Sprintf("its resources cost about $%.0f a month, %s", estimate.Monthly(), verdict)
 	}
 	cost.Prices = table.Says(stack.Settings.Region)
-	cost.Monthly, cost.Lines, cost.Unknown = estimate.Monthly(), estimate.Lines, estimate.Unpriced
+	cost.Monthly = estimate.Monthly()
+	cost.Lines, cost.Unknown = append(cost.Lines, estimate.Lines...), append(cost.Unknown, estimate.Unpriced...)
 	_, cost.Over = price.Verdict(cost.Monthly, budget)
 	cost.Usage = price.UsageOf(stack.Plan).List()
 	return cost, nil

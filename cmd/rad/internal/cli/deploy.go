@@ -18,6 +18,7 @@ import (
 	"github.com/radpanel/radpanel/infra"
 	"github.com/radpanel/radpanel/infra/local"
 	"github.com/radpanel/radpanel/infra/local/provider"
+	"github.com/radpanel/radpanel/infra/local/supervisor"
 	"github.com/radpanel/radpanel/stacks"
 )
 
@@ -64,6 +65,9 @@ func (a *App) previewCommand() *cobra.Command {
 			if len(from) > 0 && !markdown {
 				return &usageError{problem: "--from is for --markdown: add it"}
 			}
+			if markdown && a.flags.json {
+				return &usageError{problem: "--markdown and --json are two ways to say it: leave one out"}
+			}
 			if markdown {
 				return a.previewMarkdown(command.Context(), arguments, from, expectNoChanges)
 			}
@@ -76,7 +80,6 @@ func (a *App) previewCommand() *cobra.Command {
 	a.addTimeoutFlag(command)
 	command.Flags().BoolVar(&markdown, "markdown", false, "write it as a comment for a pull request, of any number of stacks")
 	command.Flags().StringArrayVar(&from, "from", nil, "with --markdown: <stack>=<file>, what `pulumi preview --json --show-sames` wrote of a stack; may be repeated")
-	command.MarkFlagsMutuallyExclusive("markdown", "json")
 	command.Flags().BoolVar(&expectNoChanges, "expect-no-changes", false, "exit with 5 if there are changes")
 	return command
 }
@@ -198,19 +201,22 @@ func (a *App) report(ctx context.Context, name string, selected selection,
 }
 
 func reasons(err error) []string {
-	var advised *advisedError
-	if errors.As(err, &advised) {
-		return advised.reasons()
+	switch known := err.(type) { //nolint:errorlint // Each of joined ones is looked at by itself, and keeps what it is wrapped in.
+	case *advisedError:
+		return known.reasons()
+	case *engine.FailedError:
+		return known.Reasons
+	case *refusedError:
+		return known.reasons()
+	case interface{ Unwrap() []error }:
+		var all []string
+		for _, one := range known.Unwrap() {
+			all = append(all, reasons(one)...)
+		}
+		return all
+	default:
+		return []string{err.Error()}
 	}
-	var failed *engine.FailedError
-	if errors.As(err, &failed) {
-		return failed.Reasons
-	}
-	var refused *refusedError
-	if errors.As(err, &refused) {
-		return refused.reasons()
-	}
-	return []string{err.Error()}
 }
 
 // openEngine finds pulumi and opens the engine on a stack of this machine.
@@ -249,7 +255,10 @@ func makeStateFolder(folder string) error {
 	if _, err := os.Stat(folder); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(folder, 0o711); err != nil { //nolint:gosec // See above: it can be passed, not read.
+	if err := makeStateFolder(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	if err := supervisor.MakeFolder(folder, 0o711, supervisor.Caller()); err != nil { // Whatever the operator's umask is.
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	return nil

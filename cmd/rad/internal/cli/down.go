@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/engine"
+	"github.com/radpanel/radpanel/cmd/rad/internal/filelock"
 	"github.com/radpanel/radpanel/cmd/rad/internal/progress"
 	"github.com/radpanel/radpanel/cmd/rad/internal/promote"
 	"github.com/radpanel/radpanel/infra/local"
@@ -58,8 +60,11 @@ func (a *App) down(ctx context.Context, arguments []string, purge bool) error {
 		}
 	}
 	return a.report(ctx, "down", selected, func(show func(progress.Event)) (engine.Outcome, error) {
+		release, err := holdOffPromotions(selected)
+		if err != nil {
+			return engine.Outcome{}, err
+		}
 		var outcome engine.Outcome
-		var err error
 		switch {
 		case known && purge:
 			outcome, err = a.purge(ctx, selected, show)
@@ -69,8 +74,31 @@ func (a *App) down(ctx context.Context, arguments []string, purge bool) error {
 		if err == nil && purge { // Of a stack that is gone too: a purge that was broken off may have left it.
 			err = promote.Forget(selected.stateFolder, selected.name)
 		}
-		return outcome, err
+		return outcome, errors.Join(err, release())
 	})
+}
+
+// holdOffPromotions refuses to end a stack that a promotion needs, and keeps one from beginning until release: the operator may
+// have thought about the answer for long.
+func holdOffPromotions(selected selection) (release func() error, err error) {
+	release = func() error { return nil }
+	if _, err := os.Stat(promote.Folder(selected.stateFolder)); err == nil {
+		lock, err := filelock.Acquire(promote.LockFile(selected.stateFolder), "rad down "+selected.name)
+		var held *filelock.HeldError
+		switch {
+		case errors.As(err, &held) && slices.Contains(strings.Fields(held.Holder.Purpose), selected.name):
+			return nil, &engine.BusyError{Stack: selected.name, Holder: held.Holder.String()}
+		case errors.As(err, &held): // A promotion of other stacks, which keeps any other one from beginning as well.
+		case err != nil:
+			return nil, err
+		default:
+			release = lock.Release
+		}
+	}
+	if err := mayGoDown(selected); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
 }
 
 // exists tells whether there is anything of the stack, in its folder or in the engine's state.

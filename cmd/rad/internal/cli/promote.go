@@ -34,7 +34,10 @@ func (a *App) promoteCommand() *cobra.Command {
 		Example: "  rad promote mvp tier1\n  rad promote status mvp tier1\n  rad promote finish mvp tier1",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if autoRollback && bake <= 0 {
+			if bake < 0 {
+				return &usageError{problem: fmt.Sprintf("--watch %s: expected a time such as 10m", bake)}
+			}
+			if autoRollback && bake == 0 {
 				return &usageError{problem: "--auto-rollback rolls back if the SLO is breached while it is watched: add --watch, such as --watch 10m"}
 			}
 			return a.promote(command.Context(), "promote", arguments, func(p *promote.Promotion, ctx context.Context) error {
@@ -84,6 +87,9 @@ func (a *App) promote(ctx context.Context, name string, arguments []string, do f
 		return err
 	}
 	return a.report(ctx, name, to, func(show func(progress.Event)) (engine.Outcome, error) {
+		if err := makeStateFolder(from.stateFolder); err != nil {
+			return engine.Outcome{}, err
+		}
 		lock, err := lockPromotion(ctx, from, "rad "+name+" "+from.name+" "+to.name, show)
 		if err != nil {
 			return engine.Outcome{}, interruptedOr(ctx, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -140,6 +141,10 @@ func (p *Promotion) checkTarget(ctx context.Context, from database) error {
 	if err != nil {
 		return nil // It will be brought up.
 	}
+	return errors.Join(p.sharesSecrets(to), p.checkData(ctx, from, to))
+}
+
+func (p *Promotion) checkData(ctx context.Context, from database, to local.Side) error {
 	d, err := connect(ctx, to)
 	if err != nil && p.wasRolledBack {
 		return nil // It may have been taken down, and is brought up again.
@@ -168,6 +173,19 @@ func (p *Promotion) checkTarget(ctx context.Context, from database) error {
 			p.To, users, p.To)
 	}
 	return nil
+}
+
+// sharesSecrets refuses a new stack that was made by itself: with keys of its own, it could not read what the old one wrote.
+func (p *Promotion) sharesSecrets(to local.Side) error {
+	from, err := local.OpenSide(p.StateFolder, p.From)
+	if err != nil {
+		return err
+	}
+	err = from.SharesSecrets(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // One whose first `rad up` was broken off gets them when it is brought up.
+	}
+	return err
 }
 
 // freeSpace is how many bytes may still be written to the disk of a folder.
