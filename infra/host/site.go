@@ -259,7 +259,7 @@ func (s Site) nginx() machine.Nginx {
 	}
 	if s.runs(stacks.PartBalancer) {
 		n.BackendsFile, n.RoundTrips = backendsFile(), roundTrips()
-		n.Inside = loopback(insidePort)
+		n.Inside = []netip.AddrPort{loopback(insidePort)}
 	}
 	s.meet(&n)
 	return n

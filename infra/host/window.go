@@ -133,7 +133,7 @@ func (s Site) meet(n *machine.Nginx) {
 		}
 		return
 	}
-	n.Inside = netip.AddrPortFrom(s.window.Entrance, machine.InsidePort)
+	n.Inside = append(n.Inside, netip.AddrPortFrom(s.window.Entrance, machine.InsidePort))
 	n.Front = append(slices.Clip(n.Front), netip.PrefixFrom(s.window.OtherEntrance, s.window.OtherEntrance.BitLen()))
 	if public, err := url.Parse(s.window.PublicURL); err == nil && len(n.ServerNames) > 0 && !slices.Contains(n.ServerNames, public.Hostname()) {
 		n.ServerNames = append(slices.Clip(n.ServerNames), public.Hostname())

@@ -109,6 +109,30 @@ func TestAWindowNeedsNoRestart(t *testing.T) {
 	}
 }
 
+// What counts the web server's connections for the trigger "balancer capacity" asks it at an address of its own, in a window too.
+func TestConnectionsAreCountedInAWindow(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	for _, c := range windowCases() {
+		for _, open := range []bool{false, true} {
+			services := servicesOf(t, c.site(t, open))
+			health, there := services["radpanel-balancer-health"]
+			if !there {
+				continue
+			}
+			at := slices.Index(health.Unit.Command, "--connections-url")
+			address, _, _ := strings.Cut(strings.TrimPrefix(health.Unit.Command[at+1], "http://"), "/")
+			for _, file := range services["radpanel-nginx"].Files {
+				if filepath.Base(file.Path) == machine.NginxFile {
+					asked++
+					assert.Contains(t, file.Text, "listen "+address+" default_server;", "%s, open: %t", c.name, open)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 2, asked, "the balancer, without a window and in one")
+}
+
 // changed gives the files that differ, by path: as they are in the window, or "" where they are gone.
 func changed(before, after []host.File) map[string]string {
 	texts, found := map[string]string{}, map[string]string{}

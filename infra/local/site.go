@@ -378,7 +378,10 @@ func (s site) nginx(root string, port, inside int, panelPorts []int, objectsPort
 		n.Objects = &machine.ObjectStore{Address: loopback(objectsPort), Bucket: bucketName}
 	}
 	if !s.hasEdge() {
-		n.SharePort, n.Inside = s.sharesPort(port), optional(inside)
+		n.SharePort = s.sharesPort(port)
+		if inside != 0 {
+			n.Inside = []netip.AddrPort{loopback(inside)}
+		}
 	}
 	if s.hasEdge() || inside != 0 {
 		n.Front = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

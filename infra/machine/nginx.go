@@ -26,9 +26,9 @@ type Nginx struct {
 	// Listen is where browsers come in.
 	Listen netip.AddrPort
 	// SharePort lets another stack's web server have the port of Listen as well, while it is handed over. Inside is where
-	// that one passes requests on to; the zero value: nowhere.
+	// that one passes requests on to, and where this machine's own programs ask. None: nowhere.
 	SharePort bool
-	Inside    netip.AddrPort
+	Inside    []netip.AddrPort
 	// PeerFiles is where another stack's instances get files, while the panel is promoted; the zero value: nowhere.
 	PeerFiles netip.AddrPort
 	// TLS, when set, makes it https.
@@ -250,8 +250,8 @@ func (n Nginx) check() error {
 		c.path("BrotliModule", n.BrotliModule)
 	}
 	c.addressPort("Listen", n.Listen)
-	if n.Inside.IsValid() {
-		c.addressPort("Inside", n.Inside)
+	for i, inside := range n.Inside {
+		c.addressPort(fmt.Sprintf("Inside[%d]", i), inside)
 	}
 	if n.PeerFiles.IsValid() {
 		c.addressPort("PeerFiles", n.PeerFiles)

@@ -290,7 +290,7 @@ func TestWebServersOfTwoStacksMeet(t *testing.T) {
 	require.NoError(t, err)
 	inside, files, plain, newPlain := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	next := newTLSSite(t, keys, service, newPlain, func(n *machine.Nginx) {
-		n.Inside, n.Front = inside, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		n.Inside, n.Front = []netip.AddrPort{inside}, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	next.challenge("new", "of the new stack")
 	old := newTLSSite(t, keys, service, plain, func(n *machine.Nginx) { n.Plain.Other, n.PeerFiles = inside, files })
