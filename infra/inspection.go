@@ -109,7 +109,7 @@ func (i *inspection) say(log pulumi.Log) error {
 	}
 	var broken []error
 	findings := guard.Policy{Loss: Loss}.Check(i.declared)
-	for _, finding := range append(findings, guard.CheckCost(estimate.Monthly(), budget, i.stack.Settings.AcknowledgedCost)...) {
+	for _, finding := range append(findings, guard.CheckCost(estimate.Monthly(), budget, i.stack.Settings)...) {
 		broken = append(broken, errors.New(finding.String()))
 	}
 	return errors.Join(broken...)

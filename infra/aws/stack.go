@@ -75,7 +75,7 @@ func checkCost(stack stacks.Stack) error {
 		return err
 	}
 	least := choice.Estimate.Monthly() * (1 - nearness)
-	if len(guard.CheckCost(least, choice.Budget, stack.Settings.AcknowledgedCost)) == 0 {
+	if len(guard.CheckCost(least, choice.Budget, stack.Settings)) == 0 {
 		return nil
 	}
 	return fmt.Errorf("stack %s would cost about $%.0f a month, more than the plan's %s-%s, and nobody has agreed to that: nothing was changed. "+

@@ -129,9 +129,9 @@ func (p Policy) checkAllowances(resources []declared.Resource) []Finding {
 	return findings
 }
 
-// CheckCost finds a stack that costs more in a month than the plan gives it and its configuration acknowledges, in US
-// dollars.
-func CheckCost(monthly float64, budget stacks.Cost, acknowledged stacks.USD) []Finding {
+// CheckCost finds a stack that costs more in a month, in US dollars, than the plan gives it and its configuration acknowledges.
+func CheckCost(monthly float64, budget stacks.Cost, settings stacks.Settings) []Finding {
+	acknowledged := settings.AcknowledgedCost
 	if monthly <= float64(budget.High) || monthly <= float64(acknowledged) {
 		return nil
 	}
@@ -140,7 +140,9 @@ func CheckCost(monthly float64, budget stacks.Cost, acknowledged stacks.USD) []F
 	if acknowledged > 0 {
 		problem += fmt.Sprintf(" and than the %s that its configuration acknowledges", acknowledged)
 	}
-	return []Finding{{Rule: Cost, Problem: problem, Fix: fmt.Sprintf(
-		"agree by `pulumi config set %s:acknowledgeCost %d`, or keep the budget by `pulumi config set %s:sizing budget`",
-		stacks.Namespace, amount, stacks.Namespace)}}
+	fix := fmt.Sprintf("agree by `pulumi config set %s:acknowledgeCost %d`", stacks.Namespace, amount)
+	if settings.Sizing != stacks.SizingBudget { // Whether that is enough, the choice of the hardware says.
+		fix += fmt.Sprintf(", or spend less by `pulumi config set %s:sizing %s`", stacks.Namespace, stacks.SizingBudget)
+	}
+	return []Finding{{Rule: Cost, Problem: problem, Fix: fix}}
 }

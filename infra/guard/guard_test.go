@@ -266,12 +266,16 @@ func TestWhatHoldsDataStaysUnlessItIsNamed(t *testing.T) {
 func TestACostOverThePlanNeedsAnAcknowledgement(t *testing.T) {
 	t.Parallel()
 	budget := stacks.Cost{Low: 40, High: 60}
-	assert.Empty(t, guard.CheckCost(60, budget, 0))
-	assert.Empty(t, guard.CheckCost(112.95, budget, 113))
+	agreed := func(amount stacks.USD) stacks.Settings { return stacks.Settings{AcknowledgedCost: amount} }
+	assert.Empty(t, guard.CheckCost(60, budget, agreed(0)))
+	assert.Empty(t, guard.CheckCost(112.95, budget, agreed(113)))
 	assert.Equal(t, []string{"the stack would cost about $113 a month, more than the plan's $40-$60: agree by `pulumi config set " +
-		"rad-panel:acknowledgeCost 113`, or keep the budget by `pulumi config set rad-panel:sizing budget` [cost]"},
-		texts(guard.CheckCost(112.95, budget, 0)))
+		"rad-panel:acknowledgeCost 113`, or spend less by `pulumi config set rad-panel:sizing budget` [cost]"},
+		texts(guard.CheckCost(112.95, budget, agreed(0))))
 	assert.Equal(t, []string{"the stack would cost about $113 a month, more than the plan's $40-$60 and than the $100 that its configuration " +
-		"acknowledges: agree by `pulumi config set rad-panel:acknowledgeCost 113`, or keep the budget by `pulumi config set rad-panel:sizing " +
-		"budget` [cost]"}, texts(guard.CheckCost(112.95, budget, 100)))
+		"acknowledges: agree by `pulumi config set rad-panel:acknowledgeCost 113`, or spend less by `pulumi config set rad-panel:sizing " +
+		"budget` [cost]"}, texts(guard.CheckCost(112.95, budget, agreed(100))))
+	assert.Equal(t, []string{"the stack would cost about $113 a month, more than the plan's $40-$60: agree by `pulumi config set " +
+		"rad-panel:acknowledgeCost 113` [cost]"}, texts(guard.CheckCost(112.95, budget, stacks.Settings{Sizing: stacks.SizingBudget})),
+		"it spends as little as it can")
 }

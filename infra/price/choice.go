@@ -60,23 +60,29 @@ func (t Table) Choose(stack stacks.Stack) (Choice, error) {
 		return choice, nil
 	}
 	choice.Conflict = true
+	prices, _ := t.In(region)
+	lean := choice
+	lean.Hosts = affordable(b, prices.Instances, choice.Hosts, full, float64(budget.High))
+	lean.Estimate = estimate(lean.Hosts)
+	less, over := Verdict(lean.Estimate.Monthly(), budget)
 	if stack.Settings.Sizing != stacks.SizingBudget {
+		other := "keeps the budget"
+		if over > 0 {
+			other = fmt.Sprintf("costs about $%.0f, still %s, the least that runs it", lean.Estimate.Monthly(), less)
+		}
 		choice.Statement = fmt.Sprintf("AWS cannot give both the plan's hardware and its budget: %s has the plan's %s, but costs about $%.0f a "+
-			"month, $%.0f over the plan's $%d-%d. The hardware was kept; `pulumi config set %s:sizing %s` keeps the budget",
-			choice.hardware(), wanted(b), full, full-float64(budget.High), budget.Low, budget.High, stacks.Namespace, stacks.SizingBudget)
+			"month, $%.0f over the plan's $%d-%d. The hardware was kept; `pulumi config set %s:sizing %s` %s",
+			choice.hardware(), wanted(b), full, full-float64(budget.High), budget.Low, budget.High, stacks.Namespace, stacks.SizingBudget, other)
 		return choice, nil
 	}
-	prices, _ := t.In(region)
-	choice.Hosts = affordable(b, prices.Instances, choice.Hosts, full, float64(budget.High))
-	choice.Estimate = estimate(choice.Hosts)
-	kept, over := Verdict(choice.Estimate.Monthly(), budget)
+	kept := "The budget was kept"
 	if over > 0 {
-		kept = "still " + kept + ", the least that runs it"
+		less, kept = "still "+less+", the least that runs it", "Neither was kept"
 	}
-	choice.Statement = fmt.Sprintf("AWS cannot give both the plan's hardware and its budget: %s costs about $%.0f a month, %s, but has less than the "+
-		"plan's %s, which would cost about $%.0f. The budget was kept; `pulumi config set %s:sizing %s` keeps the hardware",
-		choice.hardware(), choice.Estimate.Monthly(), kept, wanted(b), full, stacks.Namespace, stacks.SizingHardware)
-	return choice, nil
+	lean.Statement = fmt.Sprintf("AWS cannot give both the plan's hardware and its budget: %s costs about $%.0f a month, %s, but has less than the "+
+		"plan's %s, which would cost about $%.0f. %s; `pulumi config set %s:sizing %s` keeps the hardware",
+		lean.hardware(), lean.Estimate.Monthly(), less, wanted(b), full, kept, stacks.Namespace, stacks.SizingHardware)
+	return lean, nil
 }
 
 // Fit gives the blueprint as it is built on the chosen types: a host that has less than the plan says is told so, and a cache

@@ -50,11 +50,17 @@ func TestWhereHardwareAndBudgetConflictTheStackSaysSo(t *testing.T) {
 	assert.Equal(t, 4, stack.Plan.Blueprint.Hosts[0].CPU, "the plan's own stays")
 }
 
-// No choice of types that costs no more gives a host worst off more memory or CPU.
+// No choice of types that costs no more gives a host worst off more memory or CPU. The plan's money is enough for tier 2 with a
+// fifth of its requests.
 func TestTheBudgetBuysTheMostThatItCan(t *testing.T) {
 	t.Parallel()
-	stack, choice := choose(t, "tier2", stacks.SizingBudget, "us-east-1")
+	stack := load(t, "tier2", map[string]string{"sizing": "budget"})
+	stack.Plan.Capacity.RequestsPerSecond = 200
+	choice, err := table(t).Choose(stack)
+	require.NoError(t, err)
 	require.LessOrEqual(t, choice.Estimate.Monthly(), 140.0)
+	assert.Contains(t, choice.Statement, "within the plan's $90-140, but has less than")
+	assert.Contains(t, choice.Statement, "The budget was kept")
 	assert.Equal(t, map[stacks.Role]string{"balancer": "t4g.small", "backend": "t4g.micro", "database": "t4g.small"}, typesOf(choice))
 	// One size more for any of them is over the budget, by the figures of the price list.
 	assert.Greater(t, choice.Estimate.Monthly()+2*730*(0.0336-0.0168), 140.0, "databases")
@@ -68,13 +74,25 @@ func TestTheBudgetBuysTheMostThatItCan(t *testing.T) {
 	}
 }
 
+// What the edge takes for requests is over the plan's range whatever the hosts are: nobody is told that less hardware keeps it.
 func TestABudgetThatCannotBeKeptIsSaid(t *testing.T) {
 	t.Parallel()
-	stack, choice := choose(t, "tier2", stacks.SizingBudget, "eu-central-1")
-	assert.Contains(t, choice.Statement, "over the plan's $90-140, the least that runs it")
-	for _, host := range stack.Plan.Blueprint.Hosts {
-		assert.GreaterOrEqual(t, choice.Hosts[host.Role].RAM(), host.RAM/2, host.Role)
+	for _, region := range []string{"us-east-1", "eu-central-1"} {
+		stack, choice := choose(t, "tier2", stacks.SizingBudget, region)
+		assert.Contains(t, choice.Statement, "over the plan's $90-140, the least that runs it, but has less than")
+		assert.NotContains(t, choice.Statement, "The budget was kept")
+		for _, host := range stack.Plan.Blueprint.Hosts {
+			assert.GreaterOrEqual(t, choice.Hosts[host.Role].RAM(), host.RAM/2, host.Role)
+		}
 	}
+	_, choice := choose(t, "tier2", stacks.SizingBudget, "us-east-1")
+	assert.Equal(t, "AWS cannot give both the plan's hardware and its budget: backend t4g.micro (2 CPU at 10 %, 1 GiB), balancer t4g.small (2 CPU at "+
+		"20 %, 2 GiB), database t4g.small (2 CPU at 20 %, 2 GiB) costs about $269 a month, still $129 over the plan's $90-140, the least that runs it, "+
+		"but has less than the plan's 2 CPU and 4 GiB, 2 CPU and 2 GiB, 4 CPU and 4 GiB, which would cost about $465. Neither was kept; "+
+		"`pulumi config set rad-panel:sizing hardware` keeps the hardware", choice.Statement)
+	_, choice = choose(t, "tier2", stacks.SizingHardware, "us-east-1")
+	assert.Contains(t, choice.Statement, "costs about $465 a month, $325 over the plan's $90-140. The hardware was kept; `pulumi config set "+
+		"rad-panel:sizing budget` costs about $269, still $129 over the plan's $90-140, the least that runs it")
 }
 
 func TestEveryTierHasAChoiceWithTheWholeHardware(t *testing.T) {

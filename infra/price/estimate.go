@@ -176,23 +176,25 @@ func (m *meter) unpriced(why string) {
 	m.estimate.Unpriced = append(m.estimate.Unpriced, Unpriced{Resource: m.resource.Name, Type: m.resource.Type, Why: why})
 }
 
-// chargeUsage adds what users cause. With an edge, files and the front end leave through it; what the API answers is each
-// user's own, and leaves directly.
+// chargeUsage adds what users cause. An edge stands before all of it: what the API answers is each user's own and is kept
+// nowhere, but its requests and answers go through it too. AWS charges nothing for what comes to the edge from its own hosts and
+// buckets (https://aws.amazon.com/cloudfront/pricing/).
 func (m *meter) chargeUsage() {
 	m.resource = declared.Resource{Name: UsageOwner}
-	direct, edge := m.usage.Out.Value, 0.0
-	cached := m.usage.Static.Value + m.usage.Downloads.Value
+	out := m.usage.Out.Value + m.usage.Static.Value + m.usage.Downloads.Value
 	if m.edge {
-		edge = cached
+		requests := m.usage.Requests.Value + m.usage.Static.Value*frontEndFilesPerGiB + m.usage.Downloads.Value*filesPerGiB
+		m.charge("data to users through the edge", EdgeTransfer, out)
+		m.charge("requests at the edge", EdgeRequests, requests/10_000)
 	} else {
-		direct += cached
+		m.charge("data to users", TransferOut, out)
 	}
-	m.charge("data to users", TransferOut, direct)
-	m.charge("data to users through the edge", EdgeTransfer, edge)
-	m.charge("requests at the edge", EdgeRequests, edge*edgeRequestsPerGiB/10_000)
 	m.charge("between zones", TransferZones, m.usage.BetweenZones.Value)
 	m.charge("between regions", TransferRegions, m.usage.BetweenRegions.Value)
 }
 
-// edgeRequestsPerGiB is how many requests a GiB through the edge takes: files of the front end are some 20 KiB.
-const edgeRequestsPerGiB = 50_000
+// How many requests a GiB takes: files of the front end are some 20 KiB, those of users 1 MiB.
+const (
+	frontEndFilesPerGiB = 50_000
+	filesPerGiB         = 1024
+)

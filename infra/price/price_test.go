@@ -166,8 +166,10 @@ func TestThreeStacksByHand(t *testing.T) {
 			"releases":    0.023,
 			"files":       300*0.023 + 30*1.024*0.0004, // 400 GiB, of which the database's disk holds 100; a tenth is read
 			"domain":      88000 / 1e6 * 0.40,
-			// 1000/s x 3600 x 44 h x 2 KiB = 302.12 GiB, 100 of them free; as much between the zones.
-			"(usage)": 202.12*0.09 + 302.12*0.02,
+			// 1000/s x 3600 x 44 h = 158.4 million requests, at 2 KiB each 302.12 GiB, all through CloudFront: with the front end's
+			// 2.07 GiB and the 30 GiB of files within its 1,024 that are free. Of requests 10 million are: 158.4 million and, of
+			// 20 KiB and 1 MiB each, 0.103 and 0.031 million are 15,853.4 times 10,000. 302.12 GiB go between the zones.
+			"(usage)": (15853.4-1000)*0.01 + 302.12*0.02,
 		}},
 	} {
 		t.Run(test.stack, func(t *testing.T) {

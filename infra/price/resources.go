@@ -182,7 +182,7 @@ func priceBucket(m *meter, r declared.Resource) {
 		m.charge("recovery segments", ObjectWrites, m.usage.Segments.Value/1000)
 	case strings.Contains(r.Name, "file"):
 		m.charge("files", ObjectStorage, m.usage.Files.Value)
-		m.charge("reads of files", ObjectReads, m.usage.Downloads.Value*1024/1000) // of 1 MiB each
+		m.charge("reads of files", ObjectReads, m.usage.Downloads.Value*filesPerGiB/1000)
 	case strings.Contains(r.Name, "release"), strings.Contains(r.Name, "web"), strings.Contains(r.Name, "asset"),
 		strings.Contains(r.Name, "static"), strings.Contains(r.Name, "log"):
 		m.charge("objects", ObjectStorage, releaseGiB)

@@ -160,7 +160,7 @@ func costMove(stack stacks.Stack, resources []declared.Resource) (report.Cost, [
 	return report.Cost{
 		Before: before.Monthly(), After: after.Monthly(), Low: float64(budget.Low), High: float64(budget.High),
 		Moves: price.Moves(before, after), Unknown: after.Unpriced, Prices: table.Says(stack.Settings.Region),
-	}, guard.CheckCost(after.Monthly(), budget, stack.Settings.AcknowledgedCost), nil
+	}, guard.CheckCost(after.Monthly(), budget, stack.Settings), nil
 }
 
 // summarise fills in what the outcome of a preview says.

@@ -142,7 +142,7 @@ func TestStacksOnAWSArePreviewedByRadItself(t *testing.T) {
 	o := newOperator(t)
 	o.configure("mvp")
 	o.configure("tier1")
-	o.configure("tier2", "acknowledgeCost: 400")
+	o.configure("tier2", "acknowledgeCost: 600")
 	for _, stack := range []string{"mvp", "tier1", "tier2"} {
 		o.plain("stack", "init", stack)
 	}

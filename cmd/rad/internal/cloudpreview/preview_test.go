@@ -140,7 +140,7 @@ func check(t *testing.T, name, text string) {
 
 func TestEachTierAndEachStepAsAReviewerSeesIt(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, map[string]string{"acknowledgeCost": "400"})
+	b := newBench(t, map[string]string{"acknowledgeCost": "600"})
 	for _, tier := range []stacks.Tier{stacks.MVP, stacks.Tier1, stacks.Tier2} {
 		if tier == stacks.Tier2 {
 			_, _, err := b.comment(t, tier)
@@ -243,7 +243,7 @@ func TestThePlainCLIIsToldCostAndRisk(t *testing.T) {
 	var failed *engine.FailedError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, []string{"the stack would cost about $114 a month, more than the plan's $40-$60: agree by `pulumi config set " +
-		"rad-panel:acknowledgeCost 114`, or keep the budget by `pulumi config set rad-panel:sizing budget` [cost]"}, failed.Reasons)
+		"rad-panel:acknowledgeCost 114`, or spend less by `pulumi config set rad-panel:sizing budget` [cost]"}, failed.Reasons)
 	assert.Empty(t, b.cloud.Things("Volume"), "nothing was made")
 	said := b.words()
 	assert.Contains(t, said, "info cost: about $114 a month when the tier is full, $54 over the plan's $40-60: panel-1 $99, data-1 $8, address $4, "+

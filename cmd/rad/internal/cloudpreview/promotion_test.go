@@ -16,7 +16,7 @@ func TestEachStepOfEachPromotionAsAReviewerSeesIt(t *testing.T) {
 		t.Run(string(promotion.to), func(t *testing.T) {
 			o := newOperator(t)
 			from, to := string(promotion.from), string(promotion.to)
-			usual := []string{"domain: panel.example.com", "hostedZone: Z0123456789", "acknowledgeCost: 400"}
+			usual := []string{"domain: panel.example.com", "hostedZone: Z0123456789", "acknowledgeCost: 600"}
 			up := func(stack string) { o.plain("up", "--yes", "--skip-preview", "--stack", stack) }
 			step := func(name, stack string, lines ...string) {
 				o.configure(stack, append(lines, usual...)...)
