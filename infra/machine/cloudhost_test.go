@@ -3,6 +3,7 @@ package machine_test
 import (
 	"encoding/json"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -82,15 +83,30 @@ func TestCloudInitAcceptsTheUserData(t *testing.T) {
 	h := newHost(t, "nobody")
 	file := h.write(text, "user-data")
 	h.output("cloud-init", "schema", "--config-file", file)
-	broken := h.write(strings.Replace(text, "packages: [", "packages: [{}, ", 1), "broken")
+	broken := h.write(strings.Replace(text, "uri: ", "address: ", 1), "broken")
 	refused := h.command(t.Context(), "cloud-init", "schema", "--config-file", broken)
 	out, err := refused.CombinedOutput()
 	require.Error(t, err, "%s", out)
 }
 
-// The script that fetches the first release is one that a shell understands, and a linter.
-func TestTheBootstrapIsSound(t *testing.T) {
+// Debian's own cloud-init has hosts take packages from the mirror that is named, whatever the image names.
+func TestCloudInitTakesTheMirror(t *testing.T) {
 	t.Parallel()
+	text, err := cloudHost().UserData()
+	require.NoError(t, err)
+	h := newHost(t, "nobody")
+	file := h.write(text, "user-data")
+	const ask = `import sys, yaml
+from cloudinit.config.cc_apt_configure import get_mirror
+told = yaml.safe_load(open(sys.argv[1]))["apt"]
+print(*[get_mirror(told, kind, arch, None) for kind in ("primary", "security") for arch in ("arm64", "amd64")])`
+	assert.Equal(t, strings.Repeat("https://mirror.example.org/debian ", 2)+strings.TrimSpace(strings.Repeat("https://mirror.example.org/debian-security ", 2)),
+		strings.TrimSpace(h.output("/usr/bin/python3", "-c", ask, file)))
+}
+
+// bootstrap gives the script that fetches the first release, as user data has it.
+func bootstrap(t *testing.T) string {
+	t.Helper()
 	text, err := cloudHost().UserData()
 	require.NoError(t, err)
 	_, script, ok := strings.Cut(text, "path: /usr/local/sbin/radpanel-bootstrap")
@@ -98,11 +114,52 @@ func TestTheBootstrapIsSound(t *testing.T) {
 	_, script, _ = strings.Cut(script, "content: |\n")
 	script, _, ok = strings.Cut(script, "  - path:")
 	require.True(t, ok)
+	return strings.ReplaceAll("\n"+script, "\n      ", "\n")[1:]
+}
+
+// The script that fetches the first release is one that a shell understands, and a linter.
+func TestTheBootstrapIsSound(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, "nobody")
-	file := h.write(strings.ReplaceAll("\n"+script, "\n      ", "\n")[1:], "bootstrap")
-	_, err = exec.LookPath("shellcheck")
+	file := h.write(bootstrap(t), "bootstrap")
+	_, err := exec.LookPath("shellcheck")
 	require.NoError(t, err, "shellcheck is not installed: make lint installs it")
 	h.output("shellcheck", "--shell=sh", file)
+}
+
+// The script installs what it lacks before it asks for anything, and does so again where that has failed.
+func TestTheBootstrapInstallsWhatItLacks(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, "nobody")
+	file := h.write(bootstrap(t), "bootstrap")
+	h.mkdir("bin")
+	for name, text := range map[string]string{
+		// The mirror is away at first; curl never finds a cloud.
+		"apt-get":    `echo "apt-get $*" >>"$HOME/calls"; case "$*" in *install*) [ -e "$HOME/mirror" ] && touch "$HOME/installed";; esac`,
+		"dpkg-query": `for last; do :; done; [ "$last" = ca-certificates ] || [ -e "$HOME/installed" ] || exit 1; echo install ok installed`,
+		"curl":       `echo curl >>"$HOME/calls"; exit 7`,
+	} {
+		require.NoError(t, os.Chmod(h.write("#!/bin/sh\n"+text+"\n", "bin", name), 0o700))
+	}
+	run := func() []string {
+		command := h.command(t.Context(), "sh", file)
+		command.Env = []string{"PATH=" + h.path("bin") + ":/usr/bin:/bin", "HOME=" + h.mkdir("home")}
+		out, err := command.CombinedOutput()
+		require.Error(t, err, "%s", out)
+		calls, err := os.ReadFile(h.path("home", "calls"))
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(h.path("home", "calls")))
+		return strings.Split(strings.TrimSpace(string(calls)), "\n")
+	}
+	for range 2 {
+		calls := run()
+		require.Len(t, calls, 2, "%v", calls)
+		assert.Regexp(t, "^apt-get .* update$", calls[0])
+		assert.Regexp(t, "^apt-get .*Acquire::Retries=3 .*Acquire::https::Timeout=20 .*install curl jq$", calls[1])
+	}
+	h.write("", "home", "mirror")
+	assert.Equal(t, "curl", run()[2])
+	assert.Equal(t, []string{"curl"}, run(), "all is there")
 }
 
 func TestHostSettingsAreReadAsTheyWereWritten(t *testing.T) {
