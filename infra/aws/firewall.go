@@ -95,6 +95,8 @@ type way struct {
 func ways() []way {
 	return []way{
 		{name: "service", from: stacks.PartBalancer, to: stacks.PartBackend, port: servicePort},
+		// An instance starts anew once the one before it serves.
+		{name: "service", from: stacks.PartBackend, to: stacks.PartBackend, port: servicePort, among: true},
 		{name: "pooler", from: stacks.PartBackend, to: stacks.PartPooler, port: poolerPort},
 		// Migrations go past the pooler.
 		{name: "postgresql", from: stacks.PartBackend, to: stacks.PartDatabase, port: databasePort},

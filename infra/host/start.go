@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,9 +182,17 @@ const (
 	probeEvery   = 200 * time.Millisecond
 )
 
+// Before gives the instances of the service that start anew before this host's: it asks them whether they serve.
+func (s Site) Before() []netip.AddrPort {
+	if !s.runs(stacks.PartBackend) {
+		return nil
+	}
+	return s.backends()[:s.settings.Number-1]
+}
+
 // takeTurn waits until it is this instance's turn to start anew: those with smaller numbers come first, and must serve.
 func takeTurn(ctx context.Context, site Site) error {
-	before := site.backends()[:site.settings.Number-1]
+	before := site.Before()
 	if len(before) == 0 {
 		return nil
 	}
