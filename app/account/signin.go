@@ -41,12 +41,11 @@ func (s *Service) SignIn(ctx context.Context, in SignIn, client Client) (SignedI
 	if !right {
 		return SignedIn{}, ErrWrongCredentials
 	}
-	// Only who knows the password learns that the account is suspended.
-	if Status(row.Status) == StatusSuspended {
-		return SignedIn{}, ErrSuspended
-	}
-	out := SignedIn{User: userOf(row)}
+	var out SignedIn
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		if out.User, err = stillThat(ctx, tx, row); err != nil {
+			return err
+		}
 		if err := s.checkSecondFactor(ctx, tx, out.User, in); err != nil {
 			return err
 		}
@@ -73,6 +72,23 @@ func (s *Service) findUser(ctx context.Context, email string) (dbgen.User, error
 		return dbgen.User{}, nil
 	}
 	return row, err
+}
+
+// stillThat returns the user whose password was verified, unless it was changed since or they are suspended: the
+// verification takes long, and holds no lock. Whoever changes either from now on waits, and then ends the session as well.
+func stillThat(ctx context.Context, tx *database.Tx, verified dbgen.User) (User, error) {
+	row, err := tx.ShareUser(ctx, dbgen.ShareUserParams{Bucket: verified.Bucket, ID: verified.ID})
+	if errors.Is(err, database.ErrNotFound) || (err == nil && row.PasswordHash != verified.PasswordHash) {
+		return User{}, ErrWrongCredentials
+	}
+	if err != nil {
+		return User{}, err
+	}
+	// Only who knows the password learns that the account is suspended.
+	if Status(row.Status) == StatusSuspended {
+		return User{}, ErrSuspended
+	}
+	return userOf(row), nil
 }
 
 // checkSecondFactor verifies the one-time or the recovery code, if the user has set up a second factor.

@@ -97,6 +97,53 @@ func TestSignInEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// The password is verified before the transaction, and for long. What changes meanwhile must count.
+func TestASignInThatWasOvertakenByAChangeFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change string
+		want   error
+	}{
+		"a new password": {"UPDATE users SET password_hash = 'x' WHERE id = $1", account.ErrWrongCredentials},
+		"a suspension":   {"UPDATE users SET status = 'suspended' WHERE id = $1", account.ErrSuspended},
+		"both":           {"UPDATE users SET status = 'suspended', password_hash = 'x' WHERE id = $1", account.ErrWrongCredentials},
+		"a deletion":     {"DELETE FROM users WHERE id = $1", account.ErrWrongCredentials},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := newService(t)
+			ada := signUp(t, s, "ada@example.com")
+			signedIn := make(chan error, 1)
+			require.NoError(t, s.DB().InTx(t.Context(), func(tx *database.Tx) error {
+				_, err := tx.Exec(t.Context(), test.change, ada.User.ID)
+				require.NoError(t, err)
+				go func() {
+					_, err := signIn(t.Context(), s, account.SignIn{Email: "ada@example.com"})
+					signedIn <- err
+				}()
+				awaitLock(t, s, signedIn)
+				return nil
+			}))
+			require.ErrorIs(t, <-signedIn, test.want)
+			var sessions int
+			require.NoError(t, s.DB().QueryRow(t.Context(), "SELECT count(*) FROM sessions WHERE id <> $1", ada.Session.ID).Scan(&sessions))
+			assert.Zero(t, sessions)
+		})
+	}
+}
+
+// awaitLock waits until a statement waits for a lock, and fails if what should wait has ended.
+func awaitLock(t *testing.T, s *account.Service, ended <-chan error) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var waits bool
+		require.NoError(t, s.DB().QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits))
+		return waits || len(ended) > 0
+	}, 20*time.Second, 5*time.Millisecond)
+	require.Empty(t, ended, "it must wait")
+}
+
 func TestTriesAreLimited(t *testing.T) {
 	t.Parallel()
 	s, c := newService(t, func(cfg *config.Config) {

@@ -314,6 +314,34 @@ func (q *Queries) SearchUsers(ctx context.Context, arg SearchUsersParams) ([]Sea
 	return items, nil
 }
 
+const shareUser = `-- name: ShareUser :one
+SELECT bucket, id, email, name, password_hash, role, status, version, created_at, updated_at FROM users WHERE bucket = $1 AND id = $2 FOR SHARE
+`
+
+type ShareUserParams struct {
+	Bucket int16
+	ID     uuid.UUID
+}
+
+// As it stays to the end of the transaction: whoever changes the user waits. Taken before the locks of the user's other rows.
+func (q *Queries) ShareUser(ctx context.Context, arg ShareUserParams) (User, error) {
+	row := q.db.QueryRow(ctx, shareUser, arg.Bucket, arg.ID)
+	var i User
+	err := row.Scan(
+		&i.Bucket,
+		&i.ID,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.Role,
+		&i.Status,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const updateUserName = `-- name: UpdateUserName :one
 UPDATE users SET name = $3, version = version + 1, updated_at = $4
 WHERE bucket = $1 AND id = $2 AND ($5::bigint = 0 OR version = $5)

@@ -14,6 +14,10 @@ SELECT * FROM users WHERE bucket = $1 AND id = $2;
 -- name: LockUser :one
 SELECT * FROM users WHERE bucket = $1 AND id = $2 FOR UPDATE;
 
+-- name: ShareUser :one
+-- As it stays to the end of the transaction: whoever changes the user waits. Taken before the locks of the user's other rows.
+SELECT * FROM users WHERE bucket = $1 AND id = $2 FOR SHARE;
+
 -- name: AnyUserExists :one
 -- Not EXISTS, which takes a sequential scan and walks over all rows that died before the first living one.
 SELECT count(*) > 0 FROM (SELECT 1 FROM directory ORDER BY email LIMIT 1) AS first;
