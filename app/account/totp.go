@@ -77,6 +77,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, user User, code string) ([]st
 	}
 	var codes []string
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		if err := s.raiseVersion(ctx, tx, user); err != nil {
+			return err
+		}
 		row, err := tx.LockTOTP(ctx, dbgen.LockTOTPParams{Bucket: user.Bucket, UserID: user.ID})
 		if errors.Is(err, database.ErrNotFound) || (err == nil && row.ConfirmedAt != nil) {
 			return ErrTOTPState
@@ -96,6 +99,12 @@ func (s *Service) ConfirmTOTP(ctx context.Context, user User, code string) ([]st
 	return codes, err
 }
 
+// raiseVersion makes another version of the user, with whom it is shown whether a second factor is set up.
+func (s *Service) raiseVersion(ctx context.Context, tx *database.Tx, user User) error {
+	tx.Changes(database.UsersScope(user.Bucket))
+	return tx.RaiseUserVersion(ctx, dbgen.RaiseUserVersionParams{Bucket: user.Bucket, ID: user.ID, UpdatedAt: s.now()})
+}
+
 // HasTOTP reports whether the user needs a one-time code to sign in.
 func (s *Service) HasTOTP(ctx context.Context, user User) (bool, error) {
 	return s.db.HasConfirmedTOTP(ctx, dbgen.HasConfirmedTOTPParams{Bucket: user.Bucket, UserID: user.ID})
@@ -107,6 +116,9 @@ func (s *Service) RemoveTOTP(ctx context.Context, user User, currentPassword str
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		if err := s.raiseVersion(ctx, tx, user); err != nil {
+			return err
+		}
 		n, err := tx.DeleteTOTP(ctx, dbgen.DeleteTOTPParams{Bucket: user.Bucket, UserID: user.ID})
 		if err != nil {
 			return err

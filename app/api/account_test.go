@@ -160,6 +160,32 @@ func TestTheSecondFactorOverHTTP(t *testing.T) {
 	c.do(t, "POST", "/account/totp/removal", current).is(t, http.StatusConflict)
 }
 
+func TestTheSecondFactorIsPartOfTheAccountsVersion(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	read := func(known string) (tag string, enabled bool) {
+		var user api.User
+		r := c.do(t, "GET", "/account", nil, "If-None-Match", known).is(t, http.StatusOK)
+		r.decode(t, &user)
+		return r.Header.Get("ETag"), user.TOTPEnabled
+	}
+	without, enabled := read(`"0"`)
+	require.False(t, enabled)
+	current := map[string]any{"current_password": password}
+	var setup api.TOTPSetup
+	c.do(t, "POST", "/account/totp", current).is(t, http.StatusOK).decode(t, &setup)
+	c.do(t, "GET", "/account", nil, "If-None-Match", without).is(t, http.StatusNotModified) // Not confirmed yet.
+	code, err := totp.GenerateCode(setup.Secret, s.Clock.Now())
+	require.NoError(t, err)
+	c.do(t, "POST", "/account/totp/confirmation", map[string]any{"code": code}).is(t, http.StatusOK)
+	with, enabled := read(without)
+	require.True(t, enabled)
+	c.do(t, "POST", "/account/totp/removal", current).is(t, http.StatusNoContent)
+	_, enabled = read(with)
+	assert.False(t, enabled)
+}
+
 func TestOnesOwnAccount(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -256,6 +256,22 @@ func (q *Queries) LockUser(ctx context.Context, arg LockUserParams) (User, error
 	return i, err
 }
 
+const raiseUserVersion = `-- name: RaiseUserVersion :exec
+UPDATE users SET version = version + 1, updated_at = $3 WHERE bucket = $1 AND id = $2
+`
+
+type RaiseUserVersionParams struct {
+	Bucket    int16
+	ID        uuid.UUID
+	UpdatedAt time.Time
+}
+
+// For a change to what is shown with the user and is in another table. Taken before the locks of the user's other rows.
+func (q *Queries) RaiseUserVersion(ctx context.Context, arg RaiseUserVersionParams) error {
+	_, err := q.db.Exec(ctx, raiseUserVersion, arg.Bucket, arg.ID, arg.UpdatedAt)
+	return err
+}
+
 const searchUsers = `-- name: SearchUsers :many
 SELECT u.bucket, u.id, u.email, u.name, u.password_hash, u.role, u.status, u.version, u.created_at, u.updated_at, (t.confirmed_at IS NOT NULL)::boolean AS has_totp
 FROM directory d JOIN users u ON u.bucket = d.bucket AND u.id = d.user_id

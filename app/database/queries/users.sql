@@ -37,6 +37,10 @@ RETURNING *;
 -- name: UpdateUserPassword :execrows
 UPDATE users SET password_hash = $3, version = version + 1, updated_at = $4 WHERE bucket = $1 AND id = $2;
 
+-- name: RaiseUserVersion :exec
+-- For a change to what is shown with the user and is in another table. Taken before the locks of the user's other rows.
+UPDATE users SET version = version + 1, updated_at = $3 WHERE bucket = $1 AND id = $2;
+
 -- name: UpdateUserRoleAndStatus :one
 UPDATE users SET role = $3, status = $4, version = version + 1, updated_at = $5
 WHERE bucket = $1 AND id = $2 RETURNING *;
