@@ -77,6 +77,9 @@ func Enqueue(ctx context.Context, tx *database.Tx, job New) (dbgen.Job, error) {
 	ctx, span := telemetry.StartEnqueue(ctx, job.Kind, job.ID)
 	defer span.End()
 	bucket := database.BucketOf(job.UserID)
+	if _, err := tx.LockLimitsOfUser(ctx, dbgen.LockLimitsOfUserParams{Bucket: bucket, ID: job.UserID}); err != nil {
+		return dbgen.Job{}, fmt.Errorf("lock the user of a %s job: %w", job.Kind, err)
+	}
 	unfinished, err := tx.CountUnfinishedJobs(ctx, dbgen.CountUnfinishedJobsParams{Bucket: bucket, UserID: job.UserID})
 	if err != nil {
 		return dbgen.Job{}, fmt.Errorf("count jobs: %w", err)

@@ -364,6 +364,32 @@ func TestOneUserCannotTakeAllWorkers(t *testing.T) {
 	f.enqueueFor(t, other, kind)
 }
 
+// Two requests at once must not both take the last place.
+func TestTheLimitOnUnfinishedJobsHoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 9 {
+		f.enqueue(t, kind)
+	}
+	enqueue := func(tx *database.Tx) error {
+		_, err := job.Enqueue(t.Context(), tx, job.New{ID: uuid.Must(uuid.NewV7()), UserID: f.user, Kind: kind})
+		return err
+	}
+	second := make(chan error, 1)
+	require.NoError(t, f.InTx(t.Context(), func(tx *database.Tx) error {
+		require.NoError(t, enqueue(tx))
+		go func() { second <- f.InTx(t.Context(), enqueue) }()
+		require.Eventually(t, func() bool {
+			var waits bool
+			require.NoError(t, f.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits))
+			return waits || len(second) > 0
+		}, deadline, tick)
+		return nil
+	}))
+	require.ErrorIs(t, <-second, job.ErrTooMany)
+}
+
 func TestWorkersComeAndGo(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

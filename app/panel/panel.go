@@ -77,7 +77,7 @@ func (s *Service) Create(ctx context.Context, tx *database.Tx, owner Owner, draf
 // reservePanel checks that the owner may have one more panel, and holds off others who would add one until the
 // transaction ends.
 func reservePanel(ctx context.Context, tx *database.Tx, owner Owner) error {
-	if _, err := tx.LockPanelsOfUser(ctx, dbgen.LockPanelsOfUserParams{Bucket: owner.Bucket, ID: owner.UserID}); err != nil {
+	if _, err := tx.LockLimitsOfUser(ctx, dbgen.LockLimitsOfUserParams{Bucket: owner.Bucket, ID: owner.UserID}); err != nil {
 		return err
 	}
 	count, err := tx.CountPanels(ctx, dbgen.CountPanelsParams{Bucket: owner.Bucket, UserID: owner.UserID})

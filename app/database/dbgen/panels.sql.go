@@ -148,6 +148,26 @@ func (q *Queries) GetPanel(ctx context.Context, arg GetPanelParams) (Panel, erro
 	return i, err
 }
 
+const lockLimitsOfUser = `-- name: LockLimitsOfUser :one
+
+SELECT id FROM users WHERE bucket = $1 AND id = $2 FOR NO KEY UPDATE
+`
+
+type LockLimitsOfUserParams struct {
+	Bucket int16
+	ID     uuid.UUID
+}
+
+// The lists of panels and of records are not here: their order is chosen by the request, and each order needs a
+// statement of its own for its index to serve it. See app/panel/page.go.
+// Serialises what adds to a user's panels or jobs, so that the limits on their numbers hold under concurrency.
+func (q *Queries) LockLimitsOfUser(ctx context.Context, arg LockLimitsOfUserParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, lockLimitsOfUser, arg.Bucket, arg.ID)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const lockPanel = `-- name: LockPanel :one
 SELECT bucket, id, user_id, name, description, columns, version, created_at, updated_at, deleted_at, record_count FROM panels WHERE bucket = $1 AND id = $2 AND user_id = $3 AND deleted_at IS NULL FOR NO KEY UPDATE
 `
@@ -202,26 +222,6 @@ func (q *Queries) LockPanelToPurge(ctx context.Context, deletedBefore time.Time)
 		&i.RecordCount,
 	)
 	return i, err
-}
-
-const lockPanelsOfUser = `-- name: LockPanelsOfUser :one
-
-SELECT id FROM users WHERE bucket = $1 AND id = $2 FOR NO KEY UPDATE
-`
-
-type LockPanelsOfUserParams struct {
-	Bucket int16
-	ID     uuid.UUID
-}
-
-// The lists of panels and of records are not here: their order is chosen by the request, and each order needs a
-// statement of its own for its index to serve it. See app/panel/page.go.
-// Serialises what adds to a user's panels, so that the limit on their number holds under concurrency.
-func (q *Queries) LockPanelsOfUser(ctx context.Context, arg LockPanelsOfUserParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, lockPanelsOfUser, arg.Bucket, arg.ID)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
 }
 
 const purgePanel = `-- name: PurgePanel :exec

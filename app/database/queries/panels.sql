@@ -1,8 +1,8 @@
 -- The lists of panels and of records are not here: their order is chosen by the request, and each order needs a
 -- statement of its own for its index to serve it. See app/panel/page.go.
 
--- name: LockPanelsOfUser :one
--- Serialises what adds to a user's panels, so that the limit on their number holds under concurrency.
+-- name: LockLimitsOfUser :one
+-- Serialises what adds to a user's panels or jobs, so that the limits on their numbers hold under concurrency.
 SELECT id FROM users WHERE bucket = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: CountPanels :one
