@@ -23,7 +23,7 @@ func main() {
 	if err := newCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "rad-host:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // Stopped above.
+		os.Exit(host.ExitCode(err)) //nolint:gocritic // Stopped above.
 	}
 }
 

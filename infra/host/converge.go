@@ -45,7 +45,7 @@ func Converge(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log}
+	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile}
 	return c.run(ctx)
 }
 
@@ -92,6 +92,8 @@ type converger struct {
 	cloud    *Cloud
 	settings machine.HostSettings
 	log      *slog.Logger
+	// failed is the path of the file that names the release that did not get ready.
+	failed string
 }
 
 // run applies the release that is wanted, by that release's own program. If it fails, and there was another before, that
@@ -102,13 +104,13 @@ func (c *converger) run(ctx context.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the release in use: %w", err)
 	}
-	failed, err := os.ReadFile(failedFile)
+	failed, err := os.ReadFile(c.failed)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the release that failed: %w", err)
 	}
 	if current != "" && strings.TrimSpace(string(failed)) == c.settings.Release.SHA256 && wanted != current {
 		c.log.WarnContext(ctx, "the release that the settings name did not get ready: the one before stays in use",
-			"wanted", wanted, "used", current, "again", "remove "+failedFile)
+			"wanted", wanted, "used", current, "again", "remove "+c.failed)
 		wanted = current
 	} else if _, err := fetchRelease(ctx, c.cloud, c.settings.Release, ReleasesFolder); err != nil {
 		return err
@@ -131,16 +133,42 @@ func ownRelease() string {
 	return strings.TrimSuffix(path, "/"+machine.ReleaseProgram)
 }
 
-// handOver has another release's program apply that release, and its own applied again if that one fails.
+// NotBegunError tells that a release could not begin to be applied, for a reason that need not be its own, such as a mirror
+// that is away. Nothing that runs was changed.
+type NotBegunError struct{ err error }
+
+func (e *NotBegunError) Error() string {
+	return "nothing was changed, and the next minute tries again: " + e.err.Error()
+}
+func (e *NotBegunError) Unwrap() error { return e.err }
+
+// notBegun is what `rad-host apply` then ends with: EX_TEMPFAIL of sysexits.h. Releases know it of each other.
+const notBegun = 75
+
+// ExitCode gives what a program that met an error ends with.
+func ExitCode(err error) int {
+	var early *NotBegunError
+	if errors.As(err, &early) {
+		return notBegun
+	}
+	return 1
+}
+
+// handOver has another release's program apply that release, and its own applied again if that one fails. One that could
+// not begin, or was broken off, has not failed.
 func (c *converger) handOver(ctx context.Context, wanted, current string) error {
 	c.log.InfoContext(ctx, "going over to another release", "release", wanted, "from", current)
 	err := applyBy(ctx, wanted)
-	if err == nil || current == "" || current == wanted {
+	if err == nil || current == "" || current == wanted || ctx.Err() != nil {
 		return err
 	}
-	c.log.ErrorContext(ctx, "the release did not get ready: going back", "release", wanted, "to", current, "error", err)
-	if failure := writeFile(File{Path: failedFile, Text: c.settings.Release.SHA256 + "\n", Mode: 0o644}); failure != nil {
-		return errors.Join(err, failure)
+	if exitCode(err) == notBegun {
+		c.log.WarnContext(ctx, "the release could not begin: the one before stays in use for now", "release", wanted, "used", current, "error", err)
+	} else {
+		c.log.ErrorContext(ctx, "the release did not get ready: going back", "release", wanted, "to", current, "error", err)
+		if failure := writeFile(File{Path: c.failed, Text: c.settings.Release.SHA256 + "\n", Mode: 0o644}); failure != nil {
+			return errors.Join(err, failure)
+		}
 	}
 	return errors.Join(fmt.Errorf("release %s: %w", wanted, err), applyBy(ctx, current))
 }
@@ -163,9 +191,9 @@ func Apply(ctx context.Context, log *slog.Logger) error {
 	cloud := NewCloud(host)
 	settings, err := readSettings(ctx, cloud, host)
 	if err != nil {
-		return err
+		return &NotBegunError{err}
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log}
+	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile}
 	release := ownRelease()
 	if release == "" || filepath.Dir(release) != ReleasesFolder {
 		return fmt.Errorf("this program is %q: expected one of a release in %s", release, ReleasesFolder)
@@ -177,11 +205,11 @@ func Apply(ctx context.Context, log *slog.Logger) error {
 func (c *converger) apply(ctx context.Context, release string) error {
 	told, err := readWindow(ctx, c.cloud, c.host)
 	if err != nil {
-		return err
+		return &NotBegunError{err}
 	}
 	secrets, err := c.readSecrets(ctx, told)
 	if err != nil {
-		return err
+		return &NotBegunError{err}
 	}
 	resources, err := thisMachine()
 	if err != nil {

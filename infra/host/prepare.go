@@ -109,7 +109,7 @@ func (c *converger) prepare(ctx context.Context, site Site) error {
 		}
 	}
 	if err := install(ctx, site.Packages()); err != nil {
-		return err
+		return &NotBegunError{err}
 	}
 	if err := run(ctx, "systemd-sysusers", "/etc/sysusers.d/radpanel.conf"); err != nil {
 		return err
