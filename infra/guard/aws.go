@@ -15,13 +15,20 @@ func RequiredTags() []string { return []string{"project", "stack", "tier", "cost
 func checkPublic(r declared.Resource) []Finding {
 	switch r.Type {
 	case "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2", "aws:s3/bucketAclV2:BucketAclV2", "aws:s3/bucketAcl:BucketAcl":
-		if acl := r.Text("acl"); strings.HasPrefix(acl, "public-") || acl == "authenticated-read" {
+		if acl := r.Text("acl"); isPublic(acl) {
 			return broken(PublicData, r, fmt.Sprintf("its objects are for everybody (acl %s)", acl), "remove acl, and give access by a policy")
 		}
 		if grantsEverybody(r) {
 			return broken(PublicData, r, "its objects are for everybody (by a grant)", "remove the grant, and give access by a policy")
 		}
 		return checkBucketPolicy(r)
+	case "aws:s3/bucketObject:BucketObject", "aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/objectCopy:ObjectCopy":
+		if acl := r.Text("acl"); isPublic(acl) {
+			return broken(PublicData, r, fmt.Sprintf("it is for everybody (acl %s)", acl), "remove acl, and give access by a policy")
+		}
+		if grantsEverybody(r) {
+			return broken(PublicData, r, "it is for everybody (by a grant)", "remove the grant, and give access by a policy")
+		}
 	case "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock":
 		var findings []Finding
 		for _, key := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
@@ -40,9 +47,24 @@ func checkPublic(r declared.Resource) []Finding {
 			return broken(PublicData, r, "the database can be reached from the internet", "set publiclyAccessible to false")
 		}
 	case "aws:eks/cluster:Cluster":
-		if everybody(r.List("vpcConfig", "publicAccessCidrs")) {
-			return broken(PublicData, r, "the cluster's API can be reached from the whole internet", "name the addresses in vpcConfig.publicAccessCidrs")
-		}
+		return checkCluster(r)
+	}
+	return nil
+}
+
+// isPublic tells whether an ACL of Amazon S3's own has everybody, without or with an account of AWS of their own.
+func isPublic(acl string) bool {
+	return strings.HasPrefix(acl, "public-") || acl == "authenticated-read"
+}
+
+// checkCluster finds a cluster whose API everybody can reach, which AWS makes of one that does not say who may.
+func checkCluster(r declared.Resource) []Finding {
+	public, addresses := declared.At(r.Inputs, "vpcConfig", "endpointPublicAccess"), declared.At(r.Inputs, "vpcConfig", "publicAccessCidrs")
+	if public == false || !known(public) || !known(addresses) || !known(r.Inputs["vpcConfig"]) {
+		return nil
+	}
+	if list, _ := addresses.([]any); len(list) == 0 || everybody(addresses) {
+		return broken(PublicData, r, "the cluster's API can be reached from the whole internet", "name the addresses in vpcConfig.publicAccessCidrs")
 	}
 	return nil
 }
@@ -66,6 +88,9 @@ func checkEncryption(r declared.Resource) []Finding {
 			must("a disk of it is not encrypted", "ebsBlockDevices", i, "encrypted")
 		}
 	case "aws:ec2/launchTemplate:LaunchTemplate":
+		if mappings := r.Inputs["blockDeviceMappings"]; known(mappings) && len(r.List("blockDeviceMappings")) == 0 {
+			must("the system disk of its hosts is not encrypted", "blockDeviceMappings", 0, "ebs", "encrypted")
+		}
 		for i := range r.List("blockDeviceMappings") {
 			if text := r.Text("blockDeviceMappings", i, "ebs", "encrypted"); text != "true" {
 				must("a disk of its hosts is not encrypted", "blockDeviceMappings", i, "ebs", "encrypted")
@@ -79,8 +104,12 @@ func checkEncryption(r declared.Resource) []Finding {
 		must("its data is not encrypted", "atRestEncryptionEnabled")
 		must("what it is told is sent in clear", "transitEncryptionEnabled")
 	case "aws:ssm/parameter:Parameter":
-		if _, secret := r.Inputs["value"].(declared.Secret); secret && r.Text("type") != "SecureString" {
+		_, secret := r.Inputs["value"].(declared.Secret)
+		if secret && r.Text("type") != "SecureString" {
 			findings = broken(Encryption, r, "it holds a secret in clear", "set type to SecureString")
+		}
+		if _, secret := r.Inputs["insecureValue"].(declared.Secret); secret {
+			findings = broken(Encryption, r, "it holds a secret in clear", "set type to SecureString, and value in place of insecureValue")
 		}
 	case "aws:cloudfront/distribution:Distribution":
 		findings = checkDistribution(r)

@@ -30,6 +30,24 @@ func TestRules(t *testing.T) {
 			"it (aws:s3/bucket:Bucket): its objects are for everybody (acl public-read): remove acl, and give access by a policy [public-data]",
 		},
 		{
+			"a public object", "aws:s3/bucketObject:BucketObject",
+			inputs{"acl": "private"},
+			inputs{"acl": "public-read-write"},
+			"it (aws:s3/bucketObject:BucketObject): it is for everybody (acl public-read-write): remove acl, and give access by a policy [public-data]",
+		},
+		{
+			"a public object of today", "aws:s3/bucketObjectv2:BucketObjectv2",
+			inputs{"acl": "bucket-owner-full-control"},
+			inputs{"acl": "public-read"},
+			"it (aws:s3/bucketObjectv2:BucketObjectv2): it is for everybody (acl public-read): remove acl, and give access by a policy [public-data]",
+		},
+		{
+			"a copy with a grant to everybody", "aws:s3/objectCopy:ObjectCopy",
+			inputs{"grants": []any{inputs{"id": "x"}}},
+			inputs{"grants": []any{inputs{"uri": "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"}}},
+			"it (aws:s3/objectCopy:ObjectCopy): it is for everybody (by a grant): remove the grant, and give access by a policy [public-data]",
+		},
+		{
 			"a block that is off", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
 			inputs{"blockPublicAcls": true, "blockPublicPolicy": true, "ignorePublicAcls": true, "restrictPublicBuckets": true},
 			inputs{"blockPublicAcls": true, "blockPublicPolicy": true, "ignorePublicAcls": true},
@@ -79,6 +97,70 @@ func TestRules(t *testing.T) {
 			policy(`{"Effect":"Allow","Principal":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`),
 			policy(`{"Effect":"Allow","Principal":"*","Condition":{"IpAddress":{"aws:SourceIp":["192.0.2.0/24","0.0.0.0/0"]},"StringNotEquals":{"aws:SourceVpc":"v"},
 				"StringLike":{"aws:PrincipalArn":"*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition that holds where nothing is said of who asks", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ForAnyValue:StringEquals":{"aws:PrincipalOrgID":"o-1"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgID":"o-1"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition on roles of any account", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/*"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition on an account that a pattern may skip", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:123456789012:*"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringLike":{"aws:SourceArn":"arn:aws:sns:*:123456789012:*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition on buckets of anybody", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:s3:::radpanel"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ArnLike":{"aws:SourceArn":["arn:aws:s3:::radpanel","arn:aws:s3:::radpanel*"]}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition on any role's sessions", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAEXAMPLE:*"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringLike":{"aws:userid":"*:*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition on any organisation", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-1/r-1/*"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-*/r-1/*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a condition that whoever asks fills in", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"123456789012"}}}`),
+			policy(`{"Effect":"Allow","Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"${aws:PrincipalAccount}"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
+		},
+		{
+			"a policy for distributions of any account", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:cloudfront::123456789012:distribution/*"}}}`),
+			policy(`{"Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:cloudfront::*:distribution/*"}}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows CloudFront whatever anybody's distribution asks for: add the condition AWS:SourceArn, " +
+				"with the distribution's ARN [public-data]",
+		},
+		{
+			"a policy for a list of services", "aws:s3/bucketPolicy:BucketPolicy",
+			policy(`{"Effect":"Allow","Principal":{"Service":["logging.s3.amazonaws.com"]}}`),
+			policy(`{"Effect":"Allow","Principal":{"Service":["logging.s3.amazonaws.com","cloudfront.amazonaws.com"]}}`),
+			"it (aws:s3/bucketPolicy:BucketPolicy): it allows CloudFront whatever anybody's distribution asks for: add the condition AWS:SourceArn, " +
+				"with the distribution's ARN [public-data]",
+		},
+		{
+			"a policy as a program writes it", "aws:s3/bucketPolicy:BucketPolicy",
+			inputs{"policy": inputs{"Statement": []any{inputs{"Effect": "Allow", "Principal": "*", "Condition": inputs{
+				"StringEquals": inputs{"aws:SourceArn": declared.Unknown{}},
+			}}}}},
+			inputs{"policy": inputs{"Statement": inputs{"Effect": "Allow", "Principal": inputs{"AWS": []any{"*"}}}}},
 			"it (aws:s3/bucketPolicy:BucketPolicy): it allows everybody: name the principal, or add a condition on who asks [public-data]",
 		},
 		{
@@ -136,6 +218,18 @@ func TestRules(t *testing.T) {
 			"it (aws:eks/cluster:Cluster): the cluster's API can be reached from the whole internet: name the addresses in vpcConfig.publicAccessCidrs [public-data]",
 		},
 		{
+			"a cluster that does not say for whom it is", "aws:eks/cluster:Cluster",
+			inputs{"vpcConfig": inputs{"endpointPublicAccess": false}},
+			inputs{"vpcConfig": inputs{"subnetIds": []any{declared.Unknown{}}}},
+			"it (aws:eks/cluster:Cluster): the cluster's API can be reached from the whole internet: name the addresses in vpcConfig.publicAccessCidrs [public-data]",
+		},
+		{
+			"a cluster that is for nobody it names", "aws:eks/cluster:Cluster",
+			inputs{"vpcConfig": inputs{"endpointPublicAccess": true, "publicAccessCidrs": declared.Unknown{}}},
+			inputs{"vpcConfig": inputs{"endpointPublicAccess": true, "publicAccessCidrs": []any{}}},
+			"it (aws:eks/cluster:Cluster): the cluster's API can be reached from the whole internet: name the addresses in vpcConfig.publicAccessCidrs [public-data]",
+		},
+		{
 			"a disk in clear", "aws:ebs/volume:Volume",
 			inputs{"encrypted": true},
 			inputs{"size": 20.0},
@@ -160,6 +254,12 @@ func TestRules(t *testing.T) {
 			"it (aws:ec2/launchTemplate:LaunchTemplate): a disk of its hosts is not encrypted: set blockDeviceMappings[0].ebs.encrypted to true [encryption]",
 		},
 		{
+			"a template that leaves the disk to the image", "aws:ec2/launchTemplate:LaunchTemplate",
+			inputs{"metadataOptions": inputs{"httpTokens": "required"}, "blockDeviceMappings": declared.Unknown{}},
+			inputs{"metadataOptions": inputs{"httpTokens": "required"}},
+			"it (aws:ec2/launchTemplate:LaunchTemplate): the system disk of its hosts is not encrypted: set blockDeviceMappings[0].ebs.encrypted to true [encryption]",
+		},
+		{
 			"a database in clear", "aws:rds/instance:Instance",
 			inputs{"replicateSourceDb": declared.Unknown{}},
 			inputs{},
@@ -176,6 +276,12 @@ func TestRules(t *testing.T) {
 			inputs{"value": declared.Secret{}, "type": "SecureString"},
 			inputs{"value": declared.Secret{}, "type": "String"},
 			"it (aws:ssm/parameter:Parameter): it holds a secret in clear: set type to SecureString [encryption]",
+		},
+		{
+			"a parameter whose value is said to be none to hide", "aws:ssm/parameter:Parameter",
+			inputs{"insecureValue": "debug", "type": "String"},
+			inputs{"insecureValue": declared.Secret{}, "type": "String"},
+			"it (aws:ssm/parameter:Parameter): it holds a secret in clear: set type to SecureString, and value in place of insecureValue [encryption]",
 		},
 		{
 			"an edge in clear", "aws:cloudfront/distribution:Distribution",
@@ -210,6 +316,18 @@ func TestRules(t *testing.T) {
 			inputs{"ipProtocol": "tcp", "fromPort": 80.0, "toPort": 80.0, "cidrIpv4": "0.0.0.0/0"},
 			inputs{"ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"},
 			"it (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule): all ports are open to everybody: open 80 and 443 alone; hosts are administered by Session Manager, which needs no port [ingress]",
+		},
+		{
+			"a list with everybody", "aws:ec2/managedPrefixList:ManagedPrefixList",
+			inputs{"entries": []any{inputs{"cidr": "192.0.2.0/24"}}},
+			inputs{"entries": []any{inputs{"cidr": "192.0.2.0/24"}, inputs{"cidr": "0.0.0.0/0"}}},
+			"it (aws:ec2/managedPrefixList:ManagedPrefixList): its list has everybody (0.0.0.0/0): a port that is opened to it is open to all: list the addresses that are meant; for 80 and 443, name 0.0.0.0/0 in the rule itself [ingress]",
+		},
+		{
+			"half of IPv6 for a list", "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry",
+			inputs{"cidr": "2001:db8::/32"},
+			inputs{"cidr": "8000::/1"},
+			"it (aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry): its list has everybody (8000::/1): a port that is opened to it is open to all: list the addresses that are meant; for 80 and 443, name 8000::/1 in the rule itself [ingress]",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -24,8 +24,25 @@ func checkIngress(r declared.Resource) []Finding {
 		}
 	case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
 		return checkOpening(r, r.Inputs, "cidrIpv4", "cidrIpv6", "ipProtocol")
+	case "aws:ec2/managedPrefixList:ManagedPrefixList":
+		for i := range r.List("entries") {
+			if cidr := r.Text("entries", i, "cidr"); everybodyIn(cidr) {
+				return wideList(r, cidr)
+			}
+		}
+	case "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry":
+		if cidr := r.Text("cidr"); everybodyIn(cidr) {
+			return wideList(r, cidr)
+		}
 	}
 	return nil
+}
+
+// wideList is about a list of addresses with everybody in it. Which ports are opened to it, whoever opens them says by an id,
+// which is not known before the list is there: so it is no list at all, and 80 and 443 are opened to everybody by name.
+func wideList(r declared.Resource, cidr string) []Finding {
+	return broken(Ingress, r, fmt.Sprintf("its list has everybody (%s): a port that is opened to it is open to all", cidr),
+		"list the addresses that are meant; for 80 and 443, name "+cidr+" in the rule itself")
 }
 
 // checkOpening looks at one opening: from where (by the properties that name addresses) to which ports.
