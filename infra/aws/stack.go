@@ -3,6 +3,7 @@ package aws
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -227,18 +228,45 @@ func (b *builder) findImage() (string, error) {
 	return image.Id, nil
 }
 
-func (b *builder) addNetwork() error {
+// findZones gives the zones that the network is in. Not every zone has every type of instance.
+func (b *builder) findZones() ([]string, error) {
+	region := b.site.settings().Region
 	available, err := aws.GetAvailabilityZones(b.ctx, &aws.GetAvailabilityZonesArgs{
 		State:   pulumi.StringRef("available"),
 		Filters: []aws.GetAvailabilityZonesFilter{{Name: "opt-in-status", Values: []string{"opt-in-not-required"}}},
 	}, pulumi.Provider(b.provider))
 	if err != nil {
-		return fmt.Errorf("which zones %s has: %w", b.site.settings().Region, err)
+		return nil, fmt.Errorf("which zones %s has: %w", region, err)
 	}
-	if len(available.Names) < zones {
-		return fmt.Errorf("region %s has %d availability zones: expected at least %d", b.site.settings().Region, len(available.Names), zones)
+	fit := available.Names
+	types := map[string]bool{}
+	for _, chosen := range b.choice.Hosts {
+		types[chosen.Type] = true
 	}
-	network := networkArgs{Region: b.site.settings().Region, Zones: available.Names[:zones], Private: b.site.hasPrivate()}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		offered, err := ec2.GetInstanceTypeOfferings(b.ctx, &ec2.GetInstanceTypeOfferingsArgs{
+			LocationType: pulumi.StringRef("availability-zone"),
+			Filters:      []ec2.GetInstanceTypeOfferingsFilter{{Name: "instance-type", Values: []string{name}}},
+		}, pulumi.Provider(b.provider))
+		if err != nil {
+			return nil, fmt.Errorf("which zones of %s have instances of type %s: %w", region, name, err)
+		}
+		fit = slices.DeleteFunc(slices.Clone(fit), func(zone string) bool { return !slices.Contains(offered.Locations, zone) })
+	}
+	if len(fit) < zones {
+		return nil, fmt.Errorf("region %s has %d availability zones with instances of all the types that the stack needs, %s: expected at least %d. "+
+			"Choose another region (`pulumi config set region <region> --stack %s`) or other types (the key sizing)",
+			region, len(fit), strings.Join(slices.Sorted(maps.Keys(types)), ", "), zones, b.site.stack.Name)
+	}
+	return fit[:zones], nil
+}
+
+func (b *builder) addNetwork() error {
+	found, err := b.findZones()
+	if err != nil {
+		return err
+	}
+	network := networkArgs{Region: b.site.settings().Region, Zones: found, Private: b.site.hasPrivate()}
 	if network.Prefix, network.Chosen = b.site.settings().Network, b.site.settings().Network.IsValid(); !network.Chosen {
 		network.Prefix = networkOf(b.site.stack.Name)
 	}

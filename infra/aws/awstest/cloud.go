@@ -33,6 +33,8 @@ type Cloud struct {
 	images []string
 	// zones are the letters of the availability zones, in the order in which they are listed.
 	zones []string
+	// offers are the letters of the zones that have a type of instance, where not all do.
+	offers map[string][]string
 }
 
 // Thing is one resource that exists.
@@ -51,7 +53,7 @@ func New(images ...string) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cloud{types: types, images: images, zones: []string{"a", "b", "c"}}, nil
+	return &Cloud{types: types, images: images, zones: []string{"a", "b", "c"}, offers: map[string][]string{}}, nil
 }
 
 // Things gives what there is of a type, oldest first. The type's last part will do, such as "Volume".
@@ -99,6 +101,13 @@ func (c *Cloud) ListZones(letters ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.zones = letters
+}
+
+// Offer has the cloud offer a type of instance in some of its availability zones alone.
+func (c *Cloud) Offer(instanceType string, letters ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offers[instanceType] = letters
 }
 
 func with(properties resource.PropertyMap, key resource.PropertyKey, value resource.PropertyValue) resource.PropertyMap {

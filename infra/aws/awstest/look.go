@@ -25,6 +25,29 @@ func (c *Cloud) look(function tokens.ModuleMember, arguments resource.PropertyMa
 			names = append(names, resource.NewProperty(region+letter))
 		}
 		return resource.PropertyMap{"id": resource.NewProperty(region), "names": resource.NewProperty(names)}, nil
+	case "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings":
+		if by := bare(arguments["locationType"]); !by.IsString() || by.StringValue() != "availability-zone" {
+			return nil, fmt.Errorf("offerings by %v: the stand-in knows those of zones alone", by)
+		}
+		var types, locations []resource.PropertyValue
+		for _, filter := range bare(arguments["filters"]).ArrayValue() {
+			if name := bare(filter).ObjectValue()["name"].StringValue(); name != "instance-type" {
+				return nil, fmt.Errorf("offerings with the filter %s: the stand-in knows instance-type alone", name)
+			}
+			for _, kind := range bare(filter).ObjectValue()["values"].ArrayValue() {
+				letters, rare := c.offers[kind.StringValue()]
+				if !rare {
+					letters = c.zones
+				}
+				for _, letter := range letters {
+					types, locations = append(types, kind), append(locations, resource.NewProperty(region+letter))
+				}
+			}
+		}
+		return resource.PropertyMap{
+			"id": resource.NewProperty(region), "instanceTypes": resource.NewProperty(types), "locations": resource.NewProperty(locations),
+			"locationTypes": resource.NewProperty([]resource.PropertyValue{}),
+		}, nil
 	case "aws:ec2/getAmi:getAmi":
 		// EC2 deprecates an image two years after it was made, and then shows it to those alone who ask for such. The image
 		// of these tests is as old.

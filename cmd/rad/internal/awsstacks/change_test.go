@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/infra/machine"
+	"github.com/radpanel/radpanel/infra/price"
 	"github.com/radpanel/radpanel/stacks"
 )
 
@@ -142,6 +143,53 @@ func TestZonesThatAreListedInAnotherOrderMoveNothing(t *testing.T) {
 	b.apply()
 	b.cloud.ListZones("c", "d", "a")
 	assert.Empty(t, b.up())
+}
+
+// instanceTypes gives those of a tier's hosts.
+func instanceTypes(t *testing.T, tier stacks.Tier) map[string]bool {
+	t.Helper()
+	table, err := price.Default()
+	require.NoError(t, err)
+	stack, err := stacks.Load(string(tier), nil)
+	require.NoError(t, err)
+	choice, err := table.Choose(stack)
+	require.NoError(t, err)
+	types := map[string]bool{}
+	for _, host := range choice.Hosts {
+		types[host.Type] = true
+	}
+	return types
+}
+
+// Not every zone has every type of instance.
+func TestAStackIsInZonesThatHaveItsInstances(t *testing.T) {
+	b := newBench(t, stacks.Tier2)
+	b.cloud.ListZones("e", "a", "b", "c")
+	for name := range instanceTypes(t, stacks.Tier2) {
+		b.cloud.Offer(name, "a", "c", "d")
+	}
+	b.apply()
+	placed := map[string]bool{}
+	for _, subnet := range b.cloud.Things("Subnet") {
+		placed[subnet.Inputs["availabilityZone"].StringValue()] = true
+	}
+	assert.Equal(t, map[string]bool{"us-east-1a": true, "us-east-1c": true}, placed)
+
+	for name := range instanceTypes(t, stacks.Tier2) {
+		b.cloud.Offer(name, "e", "a", "c", "b")
+	}
+	assert.Empty(t, b.up(), "it stays where it is")
+}
+
+func TestARegionWithoutTheInstancesOfAStackIsRefused(t *testing.T) {
+	b := newBench(t, stacks.MVP)
+	for name := range instanceTypes(t, stacks.MVP) {
+		b.cloud.Offer(name, "b", "d")
+		_, err := b.tryUp()
+		require.ErrorContains(t, err, "region us-east-1 has 1 availability zones with instances of all the types that the stack needs, "+name+
+			": expected at least 2. Choose another region")
+	}
+	assert.Empty(t, b.cloud.Things("Vpc"))
 }
 
 func TestAnotherRegionIsAnotherStack(t *testing.T) {
