@@ -49,25 +49,51 @@ const (
 
 // Parameters gives the values of parameters by name; those that are not there are left out.
 func (c *Cloud) Parameters(ctx context.Context, names ...string) (map[string]config.Secret, error) {
+	all, err := c.parameters(ctx, true, names)
 	values := map[string]config.Secret{}
+	for name, p := range all {
+		values[name] = config.Secret(p.Value)
+	}
+	return values, err
+}
+
+// Versions tells, of each parameter that is there, its version: it has another value if it has another version. What is
+// secret is not decrypted, which AWS charges for by the request.
+func (c *Cloud) Versions(ctx context.Context, names ...string) (map[string]string, error) {
+	all, err := c.parameters(ctx, false, names)
+	versions := map[string]string{}
+	for name, p := range all {
+		// One that was removed and made again counts from 1 again.
+		versions[name] = fmt.Sprintf("%d of %s", p.Version, p.LastModifiedDate)
+	}
+	return versions, err
+}
+
+// parameter is what Systems Manager says of one.
+type parameter struct {
+	Name, Value      string
+	Version          int64
+	LastModifiedDate json.Number
+}
+
+func (c *Cloud) parameters(ctx context.Context, decrypt bool, names []string) (map[string]parameter, error) {
+	all := map[string]parameter{}
 	for len(names) > 0 {
 		some := names[:min(len(names), parametersAtOnce)]
 		names = names[len(some):]
-		var answer struct {
-			Parameters []struct{ Name, Value string }
-		}
+		var answer struct{ Parameters []parameter }
 		origin := c.host.Endpoints.Parameters
 		if origin == "" {
 			origin = "https://ssm." + c.host.Region + ".amazonaws.com"
 		}
-		if err := c.call(ctx, origin, "ssm", "AmazonSSM.GetParameters", map[string]any{"Names": some, "WithDecryption": true}, &answer); err != nil {
+		if err := c.call(ctx, origin, "ssm", "AmazonSSM.GetParameters", map[string]any{"Names": some, "WithDecryption": decrypt}, &answer); err != nil {
 			return nil, fmt.Errorf("parameters %s: %w", strings.Join(some, ", "), err)
 		}
-		for _, parameter := range answer.Parameters {
-			values[parameter.Name] = config.Secret(parameter.Value)
+		for _, p := range answer.Parameters {
+			all[p.Name] = p
 		}
 	}
-	return values, nil
+	return all, nil
 }
 
 // Fetch writes an object to w, and makes sure that it is the one that is meant.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,8 @@ const (
 	// failedFile names the release that did not get ready.
 	failedFile = stateFolder + "/failed-release"
 	lockFile   = confFolder + "/lock"
+	// secretsFile keeps the host's secrets, in memory: to have them decrypted every minute would cost more than the logs.
+	secretsFile = confFolder + "/secrets.json"
 )
 
 // Converge brings this host in line with its settings, once. It runs as root, from within a release.
@@ -45,7 +48,7 @@ func Converge(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile}
+	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile, kept: secretsFile}
 	return c.run(ctx)
 }
 
@@ -92,8 +95,8 @@ type converger struct {
 	cloud    *Cloud
 	settings machine.HostSettings
 	log      *slog.Logger
-	// failed is the path of the file that names the release that did not get ready.
-	failed string
+	// failed is the path of the file that names the release that did not get ready, kept that of the file with the secrets.
+	failed, kept string
 }
 
 // run applies the release that is wanted, by that release's own program. If it fails, and there was another before, that
@@ -193,7 +196,7 @@ func Apply(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return &NotBegunError{err}
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile}
+	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile, kept: secretsFile}
 	release := ownRelease()
 	if release == "" || filepath.Dir(release) != ReleasesFolder {
 		return fmt.Errorf("this program is %q: expected one of a release in %s", release, ReleasesFolder)
@@ -262,6 +265,10 @@ func (c *converger) prune(previous, release string) error {
 	return pruneReleases(ReleasesFolder, previous, release)
 }
 
+// keptSecrets are those that the host read last, by parameter, and their versions.
+type keptSecrets struct{ Versions, Values map[string]string }
+
+// readSecrets gives the host's secrets. They are decrypted only if there are others than the last time.
 func (c *converger) readSecrets(ctx context.Context, told *machine.Window) (map[string]config.Secret, error) {
 	needed, err := c.settings.Secrets()
 	if err != nil {
@@ -276,13 +283,31 @@ func (c *converger) readSecrets(ctx context.Context, told *machine.Window) (map[
 	for i, name := range needed {
 		parameters[i] = machine.SecretParameter(c.host.Prefix, name)
 	}
-	values, err := c.cloud.Parameters(ctx, parameters...)
+	versions, err := c.cloud.Versions(ctx, parameters...) // Before the values: what changes in between is read again.
 	if err != nil {
 		return nil, err
 	}
+	var kept keptSecrets
+	raw, _ := os.ReadFile(c.kept) // None: the host has just booted.
+	if json.Unmarshal(raw, &kept) != nil || !maps.Equal(kept.Versions, versions) {
+		values, err := c.cloud.Parameters(ctx, parameters...)
+		if err != nil {
+			return nil, err
+		}
+		kept = keptSecrets{Versions: versions, Values: map[string]string{}}
+		for name, value := range values {
+			kept.Values[name] = value.Reveal()
+		}
+		if raw, err = json.Marshal(kept); err != nil {
+			return nil, fmt.Errorf("secrets of the host: %w", err)
+		}
+		if err := writeFile(File{Path: c.kept, Text: string(raw), Mode: 0o600}); err != nil {
+			return nil, err
+		}
+	}
 	secrets := map[string]config.Secret{}
 	for i, name := range needed {
-		secrets[name] = values[parameters[i]]
+		secrets[name] = config.Secret(kept.Values[parameters[i]])
 	}
 	return secrets, nil
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -80,6 +81,65 @@ func parameters(t *testing.T, answer http.HandlerFunc) *Cloud {
 		host:        machine.CloudHost{Region: "eu-central-1", Endpoints: machine.CloudEndpoints{Parameters: server.URL}},
 		credentials: credentials.NewStaticCredentialsProvider("key", "secret", "token"), client: server.Client(),
 	}
+}
+
+// AWS charges for each secret that it decrypts. One that was changed is noticed all the same.
+func TestSecretsAreDecryptedOnlyIfTheyChanged(t *testing.T) {
+	t.Parallel()
+	stack, err := stacks.Load("mvp", nil)
+	require.NoError(t, err)
+	decrypted, version, made, suffix := 0, 1, 1.775e9, ""
+	c := converger{
+		host: machine.CloudHost{Prefix: "/radpanel/mvp"}, settings: machine.NewHostSettings(stack, stacks.RolePanel, 1),
+		kept: filepath.Join(t.TempDir(), "secrets.json"),
+		cloud: parameters(t, func(w http.ResponseWriter, r *http.Request) {
+			var asked struct {
+				Names          []string
+				WithDecryption bool
+			}
+			if !assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked)) {
+				return
+			}
+			var all []map[string]any
+			for _, name := range asked.Names {
+				value := "encrypted"
+				if asked.WithDecryption {
+					value = filepath.Base(name) + suffix
+					decrypted++
+				}
+				all = append(all, map[string]any{"Name": name, "Value": value, "Version": version, "LastModifiedDate": made})
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"Parameters": all})
+		}),
+	}
+	needed, err := c.settings.Secrets()
+	require.NoError(t, err)
+	reads := func(window *machine.Window, why string, expected int) {
+		t.Helper()
+		decrypted = 0
+		secrets, err := c.readSecrets(t.Context(), window)
+		require.NoError(t, err)
+		for _, name := range needed {
+			assert.Equal(t, name+suffix, secrets[name].Reveal(), why)
+		}
+		assert.Equal(t, expected, decrypted, why)
+	}
+	reads(nil, "the host has booted", len(needed))
+	reads(nil, "nothing has changed", 0)
+	info, err := os.Stat(c.kept)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+
+	version, suffix = 2, " of the second version"
+	reads(nil, "another version", len(needed))
+	reads(nil, "nothing has changed", 0)
+	made, suffix = 1.776e9, " that was made again"
+	reads(nil, "removed and made again", len(needed))
+	reads(&machine.Window{}, "a window is open", len(needed)+1)
+	reads(&machine.Window{}, "nothing has changed", 0)
+	reads(nil, "the window is closed", len(needed))
+	require.NoError(t, os.WriteFile(c.kept, []byte("{"), 0o600))
+	reads(nil, "what was kept cannot be read", len(needed))
 }
 
 // The role of a host that was just made may not be known everywhere yet.

@@ -66,11 +66,14 @@ type cloud struct {
 	topics     *topics
 	mutex      sync.Mutex
 	parameters map[string]string
+	versions   map[string]int
+	// decrypted counts the secrets that were.
+	decrypted int
 }
 
 func newCloud(t testing.TB, n *network) *cloud {
 	t.Helper()
-	c := &cloud{t: t, network: n, folder: t.TempDir(), parameters: map[string]string{}}
+	c := &cloud{t: t, network: n, folder: t.TempDir(), parameters: map[string]string{}, versions: map[string]int{}}
 	c.serve(metadataAddress, http.HandlerFunc(c.metadata))
 	c.serve(parametersAddress, http.HandlerFunc(c.systemsManager))
 	c.watch = &shiptest.CloudWatch{
@@ -121,8 +124,9 @@ func (c *cloud) systemsManager(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var input struct {
-		Name  string
-		Names []string
+		Name           string
+		Names          []string
+		WithDecryption bool
 	}
 	if err := json.NewDecoder(r.Body).Decode(&input); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -130,20 +134,35 @@ func (c *cloud) systemsManager(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	type parameter struct{ Name, Value string }
+	type parameter struct {
+		Name, Value      string
+		Version          int
+		LastModifiedDate float64
+	}
+	give := func(name string) (parameter, bool) {
+		value, ok := c.parameters[name]
+		if strings.Contains(name, "/secrets/") {
+			if !input.WithDecryption {
+				value = "encrypted"
+			} else {
+				c.decrypted++
+			}
+		}
+		return parameter{name, value, c.versions[name], 1.775e9}, ok
+	}
 	switch r.Header.Get("X-Amz-Target") {
 	case "AmazonSSM.GetParameter":
-		value, ok := c.parameters[input.Name]
+		found, ok := give(input.Name)
 		if !ok {
 			http.Error(w, `{"__type":"ParameterNotFound"}`, http.StatusBadRequest)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"Parameter": parameter{input.Name, value}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"Parameter": found})
 	case "AmazonSSM.GetParameters":
 		found := []parameter{}
 		for _, name := range input.Names {
-			if value, ok := c.parameters[name]; ok {
-				found = append(found, parameter{name, value})
+			if one, ok := give(name); ok {
+				found = append(found, one)
 			}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"Parameters": found})
@@ -164,6 +183,14 @@ func (c *cloud) setParameter(name, value string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.parameters[name] = value
+	c.versions[name]++
+}
+
+// readSecrets counts the secrets that hosts have had decrypted.
+func (c *cloud) readSecrets() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.decrypted
 }
 
 // startObjects runs the S3 server, by TLS, as Amazon's is.

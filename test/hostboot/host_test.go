@@ -377,6 +377,10 @@ func TestAHostBecomesAPanel(t *testing.T) {
 		out, err := b.converge()
 		require.NoError(t, err, "%s", out)
 		assert.Equal(t, before, b.container.run("systemctl", "show", "--property=MainPID", "radpanel-postgresql", "radpanel-panel", "radpanel-nginx", "radpanel-redis"))
+		decrypted := b.cloud.readSecrets()
+		out, err = b.converge()
+		require.NoError(t, err, "%s", out)
+		assert.Equal(t, decrypted, b.cloud.readSecrets(), "secrets that have not changed are not decrypted again")
 	})
 
 	t.Run("a new release", func(t *testing.T) {
