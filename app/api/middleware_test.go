@@ -17,6 +17,7 @@ import (
 	"github.com/radpanel/radpanel/app/api"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
+	"github.com/radpanel/radpanel/app/panel"
 )
 
 func TestWritesFromOtherOriginsAreRefused(t *testing.T) {
@@ -282,17 +283,19 @@ func TestASlowRequestIsEnded(t *testing.T) {
 	// The same service, with little time for each request.
 	cfg := s.Config
 	cfg.RequestTimeout = 200 * time.Millisecond
-	hasty, err := api.New(api.Deps{Config: cfg, DB: s.DB, Accounts: s.Accounts})
+	hasty, err := api.New(api.Deps{Config: cfg, DB: s.DB, Accounts: s.Accounts, Panels: panel.NewService(s.DB, nil, nil)})
 	require.NoError(t, err)
 	httpServer := httptest.NewServer(hasty.Handler())
 	t.Cleanup(httpServer.Close)
 	c.URL = httpServer.URL
-	// A lock on the user's row makes the update wait.
+	// A lock on the user's row makes writes wait.
 	conn := s.Database.Connect(t)
 	_, err = conn.Exec(t.Context(), "BEGIN; SELECT 1 FROM users FOR UPDATE")
 	require.NoError(t, err)
-	r := c.do(t, "PATCH", "/account", map[string]any{"name": "x"}, "If-Match", "*").is(t, http.StatusServiceUnavailable)
-	assert.Equal(t, "/problems/busy", r.problem(t).Type)
+	r := c.do(t, "POST", "/panels", map[string]any{"name": "x"}).is(t, http.StatusServiceUnavailable)
+	assert.Equal(t, "/problems/busy", r.problem(t).Type, "its transaction is not committed")
+	r = c.do(t, "PATCH", "/account", map[string]any{"name": "x"}, "If-Match", "*").is(t, http.StatusGatewayTimeout)
+	assert.Equal(t, "/problems/uncertain", r.problem(t).Type, "a single statement commits itself")
 }
 
 // A disk that is full does not recover by itself: whoever is told so should not ask again and again.
@@ -311,6 +314,33 @@ func TestAFullDiskIsToldAsSuch(t *testing.T) {
 	assert.Empty(t, r.Header.Get("Retry-After"))
 	c.do(t, "GET", "/panels", nil).is(t, http.StatusOK)
 	assert.Contains(t, s.metrics(t), `radpanel_http_requests_shed_total{reason="space"} 1`)
+}
+
+// A commit whose answer is lost may have been made: a client that was told otherwise would do it twice.
+func TestWhatMayHaveBeenDoneIsToldAsSuch(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.signUp(t)
+	there := c.newPanel(t, "there")
+	conn := s.Database.Connect(t)
+	_, err := conn.Exec(t.Context(), `CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER end_session AFTER INSERT OR UPDATE ON panels DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION end_session()`)
+	require.NoError(t, err)
+	body := map[string]any{"name": "once"}
+	r := c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1").is(t, http.StatusGatewayTimeout)
+	assert.Equal(t, "/problems/uncertain", r.problem(t).Type)
+	assert.Contains(t, r.problem(t).Detail, "not known")
+	assert.Empty(t, r.Header.Get("Retry-After"))
+	r = c.do(t, "PATCH", path(there), body, "If-Match", "*").is(t, http.StatusGatewayTimeout)
+	assert.Equal(t, "/problems/uncertain", r.problem(t).Type, "a single statement commits itself")
+	assert.NotContains(t, s.metrics(t), `radpanel_http_requests_shed_total{reason="database"}`, "they were not refused")
+
+	_, err = conn.Exec(t.Context(), "DROP TRIGGER end_session ON panels")
+	require.NoError(t, err)
+	c.do(t, "POST", "/panels", body, "Idempotency-Key", "k1").is(t, http.StatusCreated)
+	assert.Len(t, walk[api.Panel](t, c, "/panels?limit=50"), 2, "with its key it can be sent again")
 }
 
 // deadlineRecorder notes the deadline that is set on the connection.

@@ -20,6 +20,7 @@ const (
 	typeBlank        = "about:blank"
 	typeStale        = "/problems/stale-version"
 	typeBusy         = "/problems/busy"
+	typeUncertain    = "/problems/uncertain"
 	typeFull         = "/problems/full"
 	typeRateLimited  = "/problems/rate-limited"
 	typeTOTPRequired = "/problems/totp-required"
@@ -76,6 +77,10 @@ func (a *API) problemOf(ctx context.Context, err error) error {
 		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
 	case errors.As(err, &cut):
 		return problem(http.StatusRequestTimeout, "The body ended early, or came too slowly.")
+	case errors.Is(err, database.ErrUncertain) && !errors.Is(err, context.Canceled):
+		a.Log.WarnContext(ctx, "not known whether a request was done", "error", err)
+		// Not a 503, which says that nothing was done.
+		return typedProblem(http.StatusGatewayTimeout, typeUncertain, "It is not known whether this was done. Look before you try again.")
 	case errors.Is(err, database.ErrFull), errors.Is(err, file.ErrFull):
 		a.Metrics.Shed("space")
 		a.Log.WarnContext(ctx, "request refused: no space left", "error", err)

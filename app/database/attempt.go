@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,9 +15,25 @@ import (
 // refusalRest is how long to leave a pooler alone that refuses. It tries the server again every tenth of a second.
 const refusalRest = 20 * time.Millisecond
 
-// run runs a statement on a connection, which it returns still acquired when there was no error.
+// run runs a statement on a connection, which it returns still acquired when there was no error. A write is a transaction of its
+// own: ErrUncertain if its answer was lost.
 func (db *DB) run(ctx context.Context, sql string, statement func(*pgxpool.Conn) error) (*pgxpool.Conn, error) {
-	return db.attempt(ctx, statement, func(err error) bool { return pgconn.SafeToRetry(err) || isRead(sql) && isDisconnect(err) })
+	lost := false
+	conn, err := db.attempt(ctx, func(conn *pgxpool.Conn) error {
+		err := statement(conn)
+		lost = !isRead(sql) && answerLost(err)
+		return err
+	}, func(err error) bool { return pgconn.SafeToRetry(err) || isRead(sql) && isDisconnect(err) })
+	if err != nil && lost {
+		return nil, fmt.Errorf("%w: %w", ErrUncertain, err)
+	}
+	return conn, err
+}
+
+// answerLost reports whether a statement was sent and nobody knows what became of it.
+func answerLost(err error) bool {
+	return err != nil && !pgconn.SafeToRetry(err) && !refused(err) && !gaveUp(err) &&
+		(isDisconnect(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // attempt does something on a connection, which it returns still acquired when there was no error. A connection may have died in
@@ -64,6 +81,12 @@ func (db *DB) again(ctx context.Context, do func(*pgxpool.Conn) error) (*pgxpool
 func refused(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == pgerrcode.ProtocolViolation && strings.HasPrefix(pgErr.Message, "server login has been failing")
+}
+
+// gaveUp tells whether PgBouncer waited in vain for a connection to the server. Nothing was run.
+func gaveUp(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == pgerrcode.ProtocolViolation && pgErr.Message == "query_wait_timeout"
 }
 
 // acquireAlive is acquire, but asks each connection whether it still works; dead ones are replaced.

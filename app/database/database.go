@@ -140,7 +140,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 			return err
 		}
 		// The first row is read here, because only then a connection that had died shows.
-		out = &pooledRows{mappedRows: mappedRows{rows}, conn: conn, unread: true, first: rows.Next()}
+		out = &pooledRows{mappedRows: mappedRows{rows}, conn: conn, unread: true, first: rows.Next(), writes: !isRead(sql)}
 		if !out.first {
 			return rows.Err()
 		}

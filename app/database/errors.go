@@ -33,7 +33,7 @@ var (
 	// ErrFull is the ErrBusy of a database whose disk has no space left: it still reads. Another try is worth it only once
 	// somebody has made room.
 	ErrFull = fmt.Errorf("%w: no space left on its disk", ErrBusy)
-	// ErrUncertain: the commit got no answer, so the transaction may have been made or not. Only InTx returns it.
+	// ErrUncertain: the commit got no answer, or a write outside of a transaction, so it may have been made or not.
 	ErrUncertain = errors.New("not known whether the transaction was committed")
 )
 

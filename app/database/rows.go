@@ -1,6 +1,8 @@
 package database
 
 import (
+	"fmt"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -21,6 +23,17 @@ type pooledRows struct {
 	conn *pgxpool.Conn
 	// The first row was asked for already: first tells whether there is one, unread that the caller has not seen it.
 	unread, first bool
+	// writes says that the statement writes. It commits itself, which it does after its rows.
+	writes bool
+}
+
+// Err returns the mapped error that ended the rows.
+func (r *pooledRows) Err() error {
+	err := r.Rows.Err()
+	if r.writes && answerLost(err) {
+		return fmt.Errorf("%w: %w", ErrUncertain, mapError(err))
+	}
+	return mapError(err)
 }
 
 // Next goes to the next row; after the last one the connection is free.
