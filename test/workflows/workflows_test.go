@@ -103,16 +103,31 @@ func TestWhereverPulumiRunsThereIsTheFolderThatTheProjectNames(t *testing.T) {
 	}
 }
 
-// A stack whose preview never came is in the comment all the same: both lists are one.
-func TestTheCommentIsOfEachStackThatIsPreviewed(t *testing.T) {
+// What pulumi writes has masked only what it knows to be secret: rad masks the rest before it leaves the machine that it was
+// written on.
+func TestWhatPulumiSaysIsMaskedBeforeOthersReadIt(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile("../../.github/workflows/preview.yml")
-	require.NoError(t, err)
-	matrix := regexp.MustCompile(`stack: \[(.*)\]`).FindStringSubmatch(string(content))
-	loop := regexp.MustCompile(`for stack in (.*); do`).FindStringSubmatch(string(content))
-	require.NotNil(t, matrix)
-	require.NotNil(t, loop)
-	assert.Equal(t, strings.ReplaceAll(matrix[1], ",", ""), loop[1])
+	for name, masks := range map[string]string{"preview": "bin/rad preview --markdown", "drift": "bin/rad redact"} {
+		content, err := os.ReadFile("../../.github/workflows/" + name + ".yml")
+		require.NoError(t, err)
+		var w workflow
+		require.NoError(t, yaml.Unmarshal(content, &w))
+		written := regexp.MustCompile(`(?m)^\s*pulumi (?:preview|refresh) .* > (\S+)`)
+		found := false
+		for _, step := range w.Jobs[name].Steps {
+			if to := written.FindStringSubmatch(step.Run); to != nil {
+				found = true
+				assert.True(t, strings.HasPrefix(to[1], `"$RUNNER_TEMP/`), "%s is not where anything is taken from", to[1])
+				assert.Contains(t, step.Run, masks)
+				assert.NotContains(t, step.Run, "cat "+to[1])
+			}
+		}
+		assert.True(t, found, name)
+		for _, upload := range regexp.MustCompile(`(?m)^\s*path: (.*)$`).FindAllStringSubmatch(string(content), -1) {
+			assert.NotContains(t, upload[1], ".json")
+			assert.NotContains(t, upload[1], "temp")
+		}
+	}
 }
 
 // deployment is the workflow that changes stacks.

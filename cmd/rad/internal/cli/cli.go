@@ -102,7 +102,7 @@ func (a *App) command() *cobra.Command {
 	root.AddCommand(
 		a.prepareCommand(), a.upCommand(), a.previewCommand(), a.costCommand(), a.downCommand(), a.statusCommand(), a.adviseCommand(), a.logsCommand(), a.traceCommand(), a.adminCommand(),
 		a.promoteCommand(),
-		a.versionCommand(), a.docsCommand(),
+		a.redactCommand(), a.versionCommand(), a.docsCommand(),
 		exitCodesTopic(), jsonTopic(), pulumiTopic(), environmentTopic(),
 	)
 	return root

@@ -373,9 +373,9 @@ func plain(err error) string {
 		if grave := withoutWarnings(said); grave != "" {
 			said = grave
 		}
-		return redact(first + ": " + strings.TrimPrefix(said, "error: "))
+		return Redact(first + ": " + strings.TrimPrefix(said, "error: "))
 	}
-	return redact(strings.TrimSpace(text))
+	return Redact(strings.TrimSpace(text))
 }
 
 func withoutWarnings(said string) string {

@@ -139,7 +139,7 @@ func (t *translator) elapsed(urn string, operation progress.Operation) progress.
 var ambient = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
 
 func (t *translator) diagnostic(diagnostic apitype.DiagnosticEvent) {
-	text := redact(strings.TrimSpace(diagnostic.Message))
+	text := Redact(strings.TrimSpace(diagnostic.Message))
 	name := ""
 	if diagnostic.URN != "" && !strings.Contains(diagnostic.URN, "::"+string(resource.RootStackType)+"::") {
 		name = declared.NameOf(diagnostic.URN)
@@ -163,7 +163,7 @@ func (t *translator) fail(name, text string) {
 	if name == "" && (text == "update failed" || text == "preview failed") {
 		return
 	}
-	text = redact(unwrapped(text))
+	text = Redact(unwrapped(text))
 	if name != "" {
 		text = name + ": " + text
 	}

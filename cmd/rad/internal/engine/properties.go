@@ -119,7 +119,7 @@ func text(value any) string {
 	case nil:
 		return ""
 	case string:
-		return redact(v)
+		return Redact(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
@@ -129,7 +129,7 @@ func text(value any) string {
 		if err != nil {
 			return fmt.Sprint(v)
 		}
-		return redact(string(content))
+		return Redact(string(content))
 	}
 }
 

@@ -2,14 +2,27 @@ package engine
 
 import "regexp"
 
+// The names that tell of a secret, and what is given as one.
+const (
+	telling = `(?:password|passwd|passphrase|secret|token|(?:api|access|private|secret)[_-]?key|credentials?)`
+	given   = `[^\s"'&,;\[\]{}()<>]{6,}`
+)
+
 // The engine masks what it knows to be secret. What a provider or a program says in its own words, such as an error with an
 // address in it, and what somebody wrote into a property that is not secret, nobody masks: what looks like a secret there is
 // masked here.
 var (
-	// userInfo is the password of an address, such as postgres://owner:secret@host.
-	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@?#"']*):[^\s/@"']+@`)
+	// userInfo is the password of an address, such as postgres://owner:secret@host. It may hold an @: the last one ends it.
+	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@?#"']*):[^\s/"']+@`)
 	// assigned is a value that is given to something whose name says that it is secret, in an assignment, in JSON, in a query.
-	assigned = regexp.MustCompile(`(?i)((?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?:=|:\s*["'])\s*["']?)([^\s"'&,;\[\]{}()<>]{6,})`)
+	assigned = regexp.MustCompile(`(?i)(` + telling + `\\*["']?\s*(?:=|:\s*\\*["'])\s*\\*["']?)(` + given + `)`)
+	// told is one without quotes, behind a colon, as in YAML. The name stands by itself: it is no part of an ARN or a type.
+	told = regexp.MustCompile(`(?im)((?:^|[\s"'&,;?\[\]{}()<>])[\w.-]*` + telling + `\\*["']?[ \t]*:[ \t]*)(` + given + `)`)
+	// changed is what a value was changed to, as pulumi shows differences, once its old one is masked.
+	changed = regexp.MustCompile(`(?i)(` + telling + `\\*["']?\s*(?:=|:)\s*\\*["']?\[secret\]\\*["']?\s*=>\s*\\*["']?)(` + given + `)`)
+	// words are what follows such a colon in a sentence, such as "password: expected at least 8 characters", and paths: letters
+	// alone, and no more than the longest of them have.
+	words = regexp.MustCompile(`^(?:[A-Za-z./:_-]{1,24}|/[A-Za-z./_-]+)$`)
 	// keyID is that of a key of AWS.
 	keyID = regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)
 	// pem is a private key.
@@ -18,11 +31,19 @@ var (
 	bearer = regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9+/_.=-]{16,}`)
 )
 
-// redact masks what looks like a secret in a text.
-func redact(text string) string {
+// Redact masks what looks like a secret in a text.
+func Redact(text string) string {
 	text = pem.ReplaceAllString(text, secretText)
 	text = userInfo.ReplaceAllString(text, "${1}:"+secretText+"@")
 	text = bearer.ReplaceAllString(text, "${1}"+secretText)
 	text = assigned.ReplaceAllString(text, "${1}"+secretText)
+	text = told.ReplaceAllStringFunc(text, func(whole string) string {
+		parts := told.FindStringSubmatch(whole)
+		if words.MatchString(parts[2]) {
+			return whole
+		}
+		return parts[1] + secretText
+	})
+	text = changed.ReplaceAllString(text, "${1}"+secretText)
 	return keyID.ReplaceAllString(text, secretText)
 }
