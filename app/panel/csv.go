@@ -294,7 +294,7 @@ func (r *csvReader) parse(cells []string) (importRow, error) {
 	if err != nil {
 		return importRow{}, err
 	}
-	data, err := encodeDocument(document)
+	data, err := encodeDocument(document, 0) // Its values are texts.
 	if err != nil {
 		return importRow{}, err
 	}

@@ -1,6 +1,11 @@
 package panel
 
 import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +42,11 @@ func TestParseDocument(t *testing.T) {
 		"beyond a double":          {raw: `{"a":1e309}`, err: "data.a: the number 1e309 is beyond what a double holds"},
 		"an exponent":              {raw: `{"a":1e-999999}`, err: "beyond what a double holds"},
 		"an exponent beyond int":   {raw: `{"a":0e99999999999999999999}`, err: "beyond what a double holds"},
-		"a long number":            {raw: `{"a":0.` + strings.Repeat("1", 200) + `}`, err: "a number of 202 characters"},
+		"a long number":            {raw: `{"a":0.` + strings.Repeat("1", 600) + `}`, err: "data.a: a number of 602 characters with all its digits; expected at most 500"},
+		"long when written out":    {raw: `{"a":[0.` + strings.Repeat("1", 200) + `e-300]}`, err: "a number of 502 characters with all its digits"},
+		"the largest double":       {raw: `{"a":1.7976931348623157e308}`, want: `{"a":1.7976931348623157e308}`},
+		"the smallest double":      {raw: `{"a":-4.9406564584124654e-324}`, want: `{"a":-4.9406564584124654e-324}`},
+		"digits count":             {raw: `{"a":[` + strings.Repeat("1e308,", 300) + `0]}`, err: "data: 93009 bytes with all digits of its numbers; expected at most 65536"},
 		"as large as may be":       {raw: `{"a":"` + strings.Repeat("x", 64<<10-8) + `"}`, want: `{"a":"` + strings.Repeat("x", 64<<10-8) + `"}`},
 		"one byte too large":       {raw: `{"a":"` + strings.Repeat("x", 64<<10-7) + `"}`, err: "data: 65537 bytes; expected at most 65536"},
 		"white space is not meant": {raw: `{"a":` + strings.Repeat(" ", 64<<10) + `1}`, want: `{"a":1}`},
@@ -54,6 +63,52 @@ func TestParseDocument(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, test.want, string(got))
 		})
+	}
+}
+
+// What is read must be fit to be written back, and no larger than what may be written.
+func TestWhatIsReadCanBeWrittenBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := f.newPanel(t, "numbers")
+	many := strings.Repeat("1e308,", 211)
+	for name, document := range map[string]string{
+		"doubles":     `{"x":1e150,"y":[1.7976931348623157e308,5e-324,-2.2250738585072014e-308],"z":{"a":-4.9406564584124654e-324}}`,
+		"zeros":       `{"x":[0e-308,0e324,-0,-0.0,0.000e2,100e-2,1.50e1,0.001E+5,1e0]}`,
+		"as many":     `{"x":[` + many + `1]}`,
+		"from before": `{"x":-0.` + strings.Repeat("1", 92) + `e-308}`, // As long as one could be.
+		"texts":       `{"x":"1e308","y\u2028":["\ud800\u007f\t<"]}`,
+	} {
+		made := f.newRecord(t, p, "R", document)
+		var compact bytes.Buffer
+		require.NoError(t, json.Compact(&compact, made.Data))
+		assert.LessOrEqual(t, compact.Len(), maxDocumentSize, name)
+		again, err := f.UpdateRecord(t.Context(), f.owner, p.ID, made.ID, made.Version, RecordChange{Data: compact.Bytes()})
+		require.NoError(t, err, name)
+		assert.Equal(t, string(made.Data), string(again.Data), name)
+	}
+	_, err := f.tryRecord(t, p, RecordDraft{Title: "R", Data: []byte(`{"x":[` + many + `1e308]}`)})
+	require.ErrorContains(t, err, "with all digits of its numbers")
+}
+
+// The length is PostgreSQL's, to the character.
+func TestNumbersCountAsPostgreSQLWritesThem(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // The same numbers each time.
+	numbers := []string{"0", "-0", "0.0", "-0.00", "0e5", "0e-5", "-0e-324", "10", "-10.50", "1e2", "1E+2", "1e-02", "100e-2", "0.001e5", "0.0012e2", "9.99e1"}
+	for range 1_000 {
+		number := strconv.FormatFloat(math.Float64frombits(random.Uint64()), "efg"[random.IntN(3)], random.IntN(20)-1, 64)
+		if !strings.ContainsAny(number, "IN") { // Inf and NaN are no JSON.
+			numbers = append(numbers, number)
+		}
+	}
+	for _, number := range numbers {
+		exponent, ok := exponentOf(number)
+		require.True(t, ok, number)
+		var written string
+		require.NoError(t, f.db.QueryRow(t.Context(), "SELECT ($1::text::jsonb)::text", number).Scan(&written))
+		require.Len(t, written, writtenLength(number, exponent), "%s is written %s", number, written)
 	}
 }
 
