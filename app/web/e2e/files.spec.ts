@@ -39,6 +39,35 @@ test("files are uploaded by choice, looked at, taken out and deleted", async ({ 
 	await expect(rows).toHaveCount(3);
 });
 
+test("a file that the file store has lost is sent anew on another try", async ({ home, person, expected }) => {
+	expected.push(/status of 409/);
+	const panel = await person.api.panel(unique("Lost"));
+	const uploads = `/api/v1/panels/${panel.id}/uploads`;
+	let sent = 0;
+	// A file store of its own, as larger stacks have it.
+	await home.route(`**${uploads}`, (route) =>
+		route.fulfill({ json: { method: "PUT", url: "/store", headers: {}, completion: "ticket" } }),
+	);
+	await home.route("**/store", (route) => {
+		sent++;
+		return route.fulfill({ status: 200 });
+	});
+	await home.route(`**${uploads}/completions`, (route) =>
+		sent < 2
+			? route.fulfill({ status: 409, json: { detail: "The file has not been sent yet." } })
+			: route.fulfill({ status: 201, json: { name: "lost.txt" } }),
+	);
+	await home.goto(`/panels/${panel.id}/files`);
+	await home
+		.locator("input[type=file]")
+		.setInputFiles({ name: "lost.txt", mimeType: "text/plain", buffer: Buffer.from("here") });
+	await expect(home.getByRole("alert")).toContainText("not been sent yet");
+	await home.getByRole("button", { name: "Upload lost.txt again" }).click();
+	await expect(home.getByText("Uploaded lost.txt")).toBeVisible();
+	await expect(home.locator(".upload")).toHaveCount(0);
+	expect(sent).toBe(2);
+});
+
 test("files are dropped onto the page", async ({ home, person }) => {
 	const panel = await person.api.panel(unique("Drop"));
 	await home.goto(`/panels/${panel.id}/files`);

@@ -79,8 +79,17 @@ export async function storeFile(
 ): Promise<StoredFile> {
 	const { ticket, signal, onProgress } = terms;
 	const params = { path: { panel_id: panelID } };
-	const complete = (completion: string) =>
-		take(service.POST("/api/v1/panels/{panel_id}/uploads/completions", { params, body: { completion }, signal }));
+	const complete = async (completion: string) => {
+		try {
+			return await take(
+				service.POST("/api/v1/panels/{panel_id}/uploads/completions", { params, body: { completion }, signal }),
+			);
+		} catch (error) {
+			// The file store has not got the bytes, or no longer: another try sends them anew.
+			if (error instanceof RequestError && error.fault === "conflict") delete ticket.sent;
+			throw error;
+		}
+	};
 	if (ticket.sent) return complete(ticket.sent);
 	const target = await take(
 		service.POST("/api/v1/panels/{panel_id}/uploads", {
