@@ -78,6 +78,25 @@ test("deleting a panel from its own page leaves it, and undo leads back", async 
 	await expect(home.getByRole("heading", { name: panel.name, level: 1 })).toBeVisible();
 });
 
+test("a deletion whose answer got lost is a deletion all the same", async ({ home, person, expected }) => {
+	expected.push(/ERR_CONNECTION_RESET/, /status of 404/);
+	const panel = await person.api.panel(unique("Unheard"));
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("button", { name: "More for this panel" }).click();
+	let lost = false;
+	await home.route(`**/api/v1/panels/${panel.id}`, async (route) => {
+		if (lost || route.request().method() !== "DELETE") return route.continue();
+		lost = true;
+		await route.fetch();
+		await route.abort("connectionreset");
+	});
+	await home.getByRole("menuitem", { name: "Delete panel" }).click();
+	await expect(home.getByRole("heading", { name: "Panels", level: 1 })).toBeVisible();
+	await expect(home.locator(".toast-bad")).toHaveCount(0);
+	await home.getByRole("button", { name: "Undo" }).click();
+	await expect(home.getByRole("heading", { name: panel.name, level: 1 })).toBeVisible();
+});
+
 test("a form that was left by accident is as it was", async ({ home }) => {
 	await home.goto("/panels");
 	await home.getByRole("button", { name: "New panel" }).first().click();

@@ -16,8 +16,12 @@ export async function removePanel(panel: Panel, onRestored: () => void): Promise
 			}),
 		);
 	} catch (error) {
-		toast({ tone: "bad", text: explainAny(error), lasts: undoable });
-		return false;
+		// A panel that is not there any more is deleted, as was asked: an earlier try did it, and its answer got lost.
+		const gone = error instanceof RequestError && error.fault === "not-found";
+		if (!gone) {
+			toast({ tone: "bad", text: explainAny(error), lasts: undoable });
+			return false;
+		}
 	}
 	rememberDeleted(panel);
 	toast({
