@@ -101,6 +101,26 @@ test("numbers keep their digits when a neighbour is edited", async ({ home, pers
 	expect(stored).toContain("12345678901234567890");
 });
 
+test("columns called like what every object has are columns as any other", async ({ home, person }) => {
+	const panel = await person.api.panel(unique("Names"), ["constructor", "__proto__"]);
+	const { id } = await person.api.record(panel, "Row");
+	await home.goto(`/panels/${panel.id}`);
+	await expect(cell(home, "Row", 3)).toHaveText("");
+	await expect(cell(home, "Row", 4)).toHaveText("");
+	await cell(home, "Row", 3).click();
+	await home.keyboard.type("x");
+	await home.keyboard.press("Tab");
+	await home.keyboard.type("y");
+	await home.keyboard.press("Enter");
+	await expect(cell(home, "Row", 4)).toHaveText("y");
+	await expect
+		.poll(async () => Object.entries((await person.api.get<PanelRecord>(`/panels/${panel.id}/records/${id}`)).data))
+		.toEqual([
+			["__proto__", "y"],
+			["constructor", "x"],
+		]);
+});
+
 test("records are filtered and sorted, and the address remembers it", async ({ home, person }) => {
 	const panel = await person.api.panel(unique("Fruit"));
 	for (const title of ["Banana", "Apple", "Cherry", "Pineapple"]) await person.api.record(panel, title);

@@ -5,7 +5,7 @@ import { explain, strings } from "../../strings.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { Time } from "../../ui/time.tsx";
 import type { Edit } from "./record-edits.ts";
-import { show } from "./values.ts";
+import { fieldOf, show } from "./values.ts";
 
 const text = strings.records;
 
@@ -143,7 +143,7 @@ export class GridRow extends Component<GridRowProps> {
 					/>
 				</div>
 				{cell(1, null, shown.title, "grid-cell-title")}
-				{columns.map((name, index) => cell(index + 2, name, show(shown.data[name])))}
+				{columns.map((name, index) => cell(index + 2, name, show(fieldOf(shown.data, name))))}
 				<div
 					class="grid-cell grid-cell-time"
 					role="gridcell"

@@ -5,7 +5,7 @@ import { Icon } from "../../ui/icon.tsx";
 import { GridRow, type Place, type RowActions } from "./grid-row.tsx";
 import type { Edit } from "./record-edits.ts";
 import type { Selection } from "./selection.ts";
-import { type Reading, read, show } from "./values.ts";
+import { fieldOf, type Reading, read, show } from "./values.ts";
 import { type RowWindow, rowsToLayOut, rowWindow } from "./window.ts";
 
 const text = strings.records;
@@ -92,7 +92,7 @@ export function RecordGrid(props: RecordGridProps) {
 	const columnName = (column: number): string | null => (column === 1 ? null : (columns[column - 2] as string));
 	const valueAt = (record: PanelRecord, column: number): unknown => {
 		const name = columnName(column);
-		return name === null ? record.title : record.data[name];
+		return name === null ? record.title : fieldOf(record.data, name);
 	};
 	const editable = (column: number) => column >= 1 && column <= columns.length + 1;
 	const startEdit = (place: Place, typed?: string) => {

@@ -36,6 +36,11 @@ describe("a cell's value", () => {
 		expect(same("1", 1)).toBe(false);
 		expect(same(undefined, null)).toBe(true);
 	});
+
+	test("is the same only in fields of its own", () => {
+		expect(same({ constructor: null }, {})).toBe(true);
+		expect(same(JSON.parse('{"__proto__":{}}'), {})).toBe(false);
+	});
 });
 
 describe("rows that are drawn", () => {
@@ -165,5 +170,16 @@ describe("a record's form", () => {
 		const draft = draftOf(base, []);
 		draft.fields = draft.fields.map((field) => (field.name === "born" ? { ...field, text: "long ago" } : field));
 		expect(changesOf(draft)).toEqual({ faults: new Map([["born", "number"]]) });
+	});
+
+	test.each(["constructor", "toString", "valueOf", "__proto__"])("has nothing in a column called %s", (name) => {
+		for (const record of [null, base]) {
+			const draft = draftOf(record, [name]);
+			expect(draft.fields[0]).toEqual({ name, text: "" });
+			expect(changesOf(draft)).toMatchObject({ changes: { data: new Map() } });
+		}
+		const draft = draftOf(base, [name]);
+		draft.fields[0] = { name, text: "typed" };
+		expect(changesOf(draft)).toEqual({ changes: { data: new Map([[name, "typed"]]) } });
 	});
 });

@@ -1,6 +1,6 @@
 import type { PanelRecord } from "../../api/types.ts";
 import type { Changes } from "./record-edits.ts";
-import { type Kind, read, show, type Value } from "./values.ts";
+import { fieldOf, type Kind, read, show, type Value } from "./values.ts";
 
 /** A record in a form, as text. */
 export interface RecordDraft {
@@ -16,7 +16,7 @@ export function draftOf(record: PanelRecord | null, columns: readonly string[]):
 	return {
 		base: record,
 		title: record?.title ?? "",
-		fields: [...columns, ...others].map((name) => ({ name, text: show(record?.data[name]) })),
+		fields: [...columns, ...others].map((name) => ({ name, text: show(fieldOf(record?.data, name)) })),
 	};
 }
 
@@ -31,8 +31,9 @@ export function changesOf(draft: RecordDraft): { changes: Changes } | { faults: 
 	const data = new Map<string, Value>();
 	const faults = new Map<string, Kind>();
 	for (const { name, text } of draft.fields) {
-		if (text === show(before[name])) continue;
-		const reading = read(text, before[name]);
+		const value = fieldOf(before, name);
+		if (text === show(value)) continue;
+		const reading = read(text, value);
 		if ("expected" in reading) faults.set(name, reading.expected);
 		else data.set(name, reading.value);
 	}

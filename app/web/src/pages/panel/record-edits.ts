@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { RequestError } from "../../api/problem.ts";
 import type { PanelRecord } from "../../api/types.ts";
-import { same, type Value } from "./values.ts";
+import { fieldOf, same, type Value } from "./values.ts";
 
 /** Changes to one record: its title, or fields of its document. Undefined as a field's value removes the field. */
 export interface Changes {
@@ -83,7 +83,7 @@ export class RecordEdits {
 			edit.changes = { ...edit.changes, ...changes, data: new Map([...edit.changes.data, ...changes.data]) };
 			edit.error = undefined;
 		} else {
-			const data = new Map([...changes.data].filter(([name, value]) => !same(record.data[name], value)));
+			const data = new Map([...changes.data].filter(([name, value]) => !same(fieldOf(record.data, name), value)));
 			const renamed = changes.title !== undefined && changes.title !== record.title;
 			if (data.size === 0 && !renamed) return;
 			this.edits.set(record.id, {
@@ -184,19 +184,18 @@ export class RecordEdits {
 }
 
 function applied(base: PanelRecord, changes: Changes): { title: string; data: Record<string, Value> } {
-	const data: Record<string, Value> = { ...base.data };
-	for (const [name, value] of changes.data) {
-		if (value === undefined) delete data[name];
-		else data[name] = value;
-	}
-	return { title: changes.title ?? base.title, data };
+	const data = Object.entries({ ...base.data, ...Object.fromEntries(changes.data) });
+	return {
+		title: changes.title ?? base.title,
+		data: Object.fromEntries(data.filter(([, value]) => value !== undefined)),
+	};
 }
 
 const isEmpty = (changes: Changes) => changes.title === undefined && changes.data.size === 0;
 
 /** The values that a record has in the fields that changes are about. */
 function asChanges(record: PanelRecord, like: Changes): Changes {
-	const data = new Map([...like.data.keys()].map((name) => [name, record.data[name]]));
+	const data = new Map([...like.data.keys()].map((name) => [name, fieldOf(record.data, name)]));
 	return like.title === undefined ? { data } : { title: record.title, data };
 }
 
@@ -221,8 +220,8 @@ function conflicts(base: PanelRecord, latest: PanelRecord, changes: Changes): Co
 		fields.push({ name: null, mine: changes.title, theirs: latest.title });
 	}
 	for (const [name, mine] of changes.data) {
-		const theirs = latest.data[name];
-		if (!same(theirs, base.data[name]) && !same(theirs, mine)) fields.push({ name, mine, theirs });
+		const theirs = fieldOf(latest.data, name);
+		if (!same(theirs, fieldOf(base.data, name)) && !same(theirs, mine)) fields.push({ name, mine, theirs });
 	}
 	return fields;
 }

@@ -148,6 +148,28 @@ describe("RecordEdits", () => {
 		expect(service.stored.data).toEqual({ y: "2" });
 	});
 
+	test.each(["constructor", "__proto__"])("saves and removes a field called %s as any other", async (name) => {
+		const service = new Service(record("a", { x: "1" }));
+		const edits = new RecordEdits(service);
+		await edits.change(service.stored, set(name, "typed"));
+		expect(Object.entries(service.stored.data)).toEqual([
+			["x", "1"],
+			[name, "typed"],
+		]);
+		await edits.change(service.stored, set(name, undefined));
+		expect(service.stored.data).toEqual({ x: "1" });
+		await edits.change(service.stored, set(name, undefined));
+		expect(service.sent).toHaveLength(2);
+	});
+
+	test.each(["constructor", "__proto__"])("sees that somebody else removed a field called %s", async (name) => {
+		const seen = record("a", Object.fromEntries([[name, "old"]]));
+		const service = new Service({ ...seen, data: {}, version: 2 });
+		const edits = new RecordEdits(service);
+		await edits.change(seen, set(name, "mine"));
+		expect(edits.of("a")?.conflict?.fields).toEqual([{ name, mine: "mine", theirs: undefined }]);
+	});
+
 	test("changes made while one is saved follow it, over the new version", async () => {
 		const service = new Service(record("a"));
 		const base = service.stored;

@@ -3,6 +3,11 @@ import { digitsOf, parseExact } from "../../api/exact.ts";
 /** A value of a record's document: any JSON. */
 export type Value = unknown;
 
+/** A field of a record's document. It may be called like something that every object inherits, such as "constructor". */
+export function fieldOf(data: Readonly<Record<string, Value>> | undefined, name: string): Value {
+	return data !== undefined && Object.hasOwn(data, name) ? data[name] : undefined;
+}
+
 /** What a cell shows of a value. */
 export function show(value: Value): string {
 	if (value === undefined || value === null) return "";
@@ -59,5 +64,5 @@ export function same(a: Value, b: Value): boolean {
 	const left = a as Record<string, Value>;
 	const right = b as Record<string, Value>;
 	const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-	return [...keys].every((key) => same(left[key], right[key]));
+	return [...keys].every((key) => same(fieldOf(left, key), fieldOf(right, key)));
 }
