@@ -272,6 +272,47 @@ test("CSV is looked at, imported with its columns, and exported the same", async
 	expect(csv).toContain('"Person, 299",City 299,299');
 });
 
+test("records that an import brings wait until what is being typed is done", async ({ home, person }) => {
+	const panel = await person.api.panel(unique("Typing"), ["note"]);
+	const record = await person.api.record(panel, "Row", { note: "old" });
+	let release = () => {};
+	const released = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	await home.route("**/api/v1/jobs/*", async (route) => {
+		await released;
+		await route.continue();
+	});
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("button", { name: "Import CSV" }).click();
+	const dialog = home.getByRole("dialog");
+	await dialog
+		.locator("input[type=file]")
+		.setInputFiles({ name: "more.csv", mimeType: "text/csv", buffer: Buffer.from("title,note\nNew,x\n") });
+	await dialog.getByRole("button", { name: "Import", exact: true }).click();
+	await cell(home, "Row", 3).click();
+	await home.keyboard.type("half");
+	const brought = home.waitForResponse(`**/api/v1/panels/${panel.id}/records?*`);
+	release();
+	await (await brought).finished();
+	await expect(home.getByText("Imported 1 record.")).toBeVisible();
+	// What the page makes of an answer it has drawn after two frames.
+	await home.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+	await home.keyboard.type(" and half");
+	await expect(home.getByLabel("Edit note")).toHaveValue("half and half");
+	await home.keyboard.press("Enter");
+	await expect(titles(home)).toHaveText(["New", "Row"]);
+	await expect(cell(home, "Row", 3)).toHaveText("half and half");
+	const path = `/panels/${panel.id}/records/${record.id}`;
+	await expect.poll(async () => (await person.api.get<PanelRecord>(path)).data).toEqual({ note: "half and half" });
+
+	// The work goes on in the cell where it was, though another record is in its place.
+	await expect(cell(home, "Row", 3)).toBeFocused();
+	await home.keyboard.type("third");
+	await home.keyboard.press("Enter");
+	await expect.poll(async () => (await person.api.get<PanelRecord>(path)).data).toEqual({ note: "third" });
+});
+
 test("a panel's own export comes back with the fields that people gave it, and no others", async ({ home, person }) => {
 	const panel = await person.api.panel(unique("Again"));
 	await home.goto(`/panels/${panel.id}`);

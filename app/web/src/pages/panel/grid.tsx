@@ -27,6 +27,8 @@ interface RecordGridProps {
 	editOf: (id: string) => Edit | undefined;
 	/** Takes a value that was typed: the column's name, or null for the title. */
 	onChange: (record: PanelRecord, column: string | null, value: unknown) => void;
+	/** Says whether somebody types in a cell: what is shown must stay until that is over. */
+	onEditing: (editing: boolean) => void;
 	onOpen: (record: PanelRecord) => void;
 	/** Called with how many rows are looked at. */
 	onLook: (rows: number) => void;
@@ -69,17 +71,32 @@ export function RecordGrid(props: RecordGridProps) {
 	}, []);
 	// biome-ignore lint/correctness/useExhaustiveDependencies: looked at again when there are more rows, or others.
 	useEffect(() => look.current(), [rows, rowHeight, records.length]);
-	// biome-ignore lint/correctness/useExhaustiveDependencies: another list starts at its top.
+	const editedRow = editing ? records.findIndex((record) => record.id === editing.id) : -1;
+	const typing = editedRow >= 0;
 	useLayoutEffect(() => {
-		scroller.current?.scrollTo(0, 0);
-		setActive({ row: 0, column: 1 });
-		setEditing(null);
-	}, [records]);
-
+		props.onEditing(typing);
+		return () => props.onEditing(false);
+	}, [typing, props.onEditing]);
 	useLayoutEffect(() => {
 		if (!focusNext.current || editing) return;
 		focusNext.current = false;
 		scroller.current?.querySelector<HTMLElement>("[data-active='true']")?.focus({ preventScroll: true });
+	});
+
+	// Asked before the rows are drawn: one that moves loses the focus.
+	const inCell = document.activeElement?.closest("[role=gridcell]") != null;
+	const activeID = useRef<string | undefined>(undefined);
+	// biome-ignore lint/correctness/useExhaustiveDependencies: when there is another list.
+	useLayoutEffect(() => {
+		setEditing(null);
+		// Another list starts at its top, but who works in a cell goes on there, lest they type into another record's.
+		const row = inCell ? records.findIndex((record) => record.id === activeID.current) : -1;
+		if (row >= 0) return moveTo({ row, column: active.column });
+		scroller.current?.scrollTo(0, 0);
+		setActive({ row: 0, column: 1 });
+	}, [records]);
+	useLayoutEffect(() => {
+		activeID.current = records[active.row]?.id;
 	});
 
 	const moveTo = (place: Place) => {
@@ -179,7 +196,7 @@ export function RecordGrid(props: RecordGridProps) {
 	const drawn: number[] = [];
 	for (let row = window.first; row < Math.min(window.last, rows); row++) drawn.push(row);
 	// The row that holds the focus or an editor stays, however far it is scrolled away.
-	const kept = editing ? records.findIndex((record) => record.id === editing.id) : active.row;
+	const kept = editing ? editedRow : active.row;
 	if (kept >= 0 && kept < rows && !drawn.includes(kept)) drawn.push(kept);
 
 	const allSelected = records.length > 0 && props.selection.ids.size >= records.length;

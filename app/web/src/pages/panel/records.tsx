@@ -57,20 +57,23 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 			pages.dispose();
 		};
 	}, [pages]);
+	pages.revision.value;
+	// While another list's first page is under way, the last one stays in sight, and also while somebody types in its cells.
+	const [editing, setEditing] = useState(false);
+	const last = useRef({ pages, columns });
+	const arrived = pages.records.length > 0 || pages.complete || pages.error !== undefined;
+	if (arrived && !editing) last.current = { pages, columns };
+	const shown = last.current.pages;
 	const edits = useMemo(() => editsOf(panel.id), [panel.id]);
 	useEffect(
 		() =>
 			edits.listen((record, merged) => {
 				pages.replace(record);
+				last.current.pages.replace(record);
 				if (merged) toast({ tone: "good", text: text.merged, lasts: shortly });
 			}),
 		[edits, pages],
 	);
-	pages.revision.value;
-	// While another filter's first page is under way, the records of the last one stay in sight.
-	const last = useRef(pages);
-	if (pages.records.length > 0 || pages.complete || pages.error) last.current = pages;
-	const shown = last.current;
 	edits.revision.value;
 
 	const go = (next: { q?: string; sort?: RecordSort }) => {
@@ -154,10 +157,10 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 					<LoadingRows rows={8} label={text.loadingMore} />
 				</div>
 			) : (
-				<div class="grid-frame" aria-busy={shown !== pages}>
+				<div class="grid-frame" aria-busy={!arrived}>
 					<RecordGrid
 						label={text.grid(panel.name)}
-						columns={columns}
+						columns={last.current.columns}
 						records={records}
 						length={shown.length}
 						sort={sort}
@@ -180,6 +183,7 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 								column === null ? { title: String(value), data: new Map() } : { data: new Map([[column, value]]) },
 							)
 						}
+						onEditing={setEditing}
 						onOpen={setOpen}
 						onLook={(rows) => pages.want(rows)}
 					/>
