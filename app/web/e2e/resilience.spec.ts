@@ -141,6 +141,44 @@ test("without a connection nothing typed is lost, and it is saved when the conne
 	await expect.poll(async () => (await person.api.get<PanelRecord>(path)).data).toEqual({ note: "typed off line" });
 });
 
+test("a cell that was not saved is saved with the record's form, also on the form's second try", async ({
+	home,
+	person,
+	expected,
+}) => {
+	expected.push(/ERR_CONNECTION_REFUSED/);
+	const panel = await person.api.panel(unique("Both"), ["note"]);
+	const record = await person.api.record(panel, "Row", { note: "old" });
+	const path = `/panels/${panel.id}/records/${record.id}`;
+	await home.goto(`/panels/${panel.id}`);
+	await cell(home, "Row", 2).click();
+	const sent: unknown[] = [];
+	await home.route(`**/api/v1${path}`, (route) => {
+		sent.push(route.request().postDataJSON());
+		return route.abort("connectionrefused");
+	});
+	// Nor is the way there when the page looks for it by itself.
+	await home.route(
+		(url) => url.pathname === "/",
+		(route) => route.abort("connectionrefused"),
+	);
+	await home.keyboard.type("Renamed");
+	await home.keyboard.press("Enter");
+	await expect(home.locator(".grid-alert")).toContainText("1 change not saved", { timeout: 20_000 });
+	await home.getByRole("button", { name: "Open Renamed" }).click();
+	const form = home.getByRole("dialog");
+	await form.getByLabel("note", { exact: true }).fill("new");
+	await form.getByRole("button", { name: "Save record" }).click();
+	await expect(form.getByRole("alert")).toContainText("could not be reached", { timeout: 20_000 });
+	await expect(home.locator(".grid-alert")).toContainText("1 change not saved");
+	expect(sent.at(-1)).toEqual({ title: "Renamed", data: { note: "new" } });
+	await home.unroute(`**/api/v1${path}`);
+	await form.getByRole("button", { name: "Save record" }).click();
+	await expect(form).toHaveCount(0);
+	await expect(home.locator(".grid-alert")).toHaveCount(0);
+	expect(await person.api.get<PanelRecord>(path)).toMatchObject({ title: "Renamed", data: { note: "new" } });
+});
+
 test("a service that was down is found again by itself", async ({ home, expected }) => {
 	expected.push(/ERR_CONNECTION_REFUSED/);
 	await home.goto("/panels");

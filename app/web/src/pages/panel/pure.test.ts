@@ -182,4 +182,29 @@ describe("a record's form", () => {
 		draft.fields[0] = { name, text: "typed" };
 		expect(changesOf(draft)).toEqual({ changes: { data: new Map([[name, "typed"]]) } });
 	});
+
+	test("sends what was not saved when it was opened, and what it takes back of that", () => {
+		const meant = { title: "Ada L.", data: { born: 1816, city: "London", extra: "x", phone: "1" } };
+		const draft = draftOf(base, [], meant);
+		expect(changesOf(draft)).toEqual({
+			changes: {
+				title: "Ada L.",
+				data: new Map<string, unknown>([
+					["born", 1816],
+					["phone", "1"],
+				]),
+			},
+		});
+		draft.title = "Ada";
+		draft.fields = draftOf(base, []).fields;
+		expect(changesOf(draft)).toEqual({
+			changes: {
+				title: "Ada",
+				data: new Map<string, unknown>([
+					["born", 1815],
+					["phone", undefined],
+				]),
+			},
+		});
+	});
 });

@@ -98,6 +98,18 @@ export class RecordEdits {
 		await this.save(record.id);
 	}
 
+	/** Saves changes, or gives the reason why not and keeps none of them: what was not saved before is as it was. */
+	async attempt(record: PanelRecord, changes: Changes): Promise<RequestError | undefined> {
+		const before = this.edits.get(record.id)?.changes;
+		await this.change(record, changes);
+		const edit = this.edits.get(record.id);
+		if (!edit?.error) return undefined;
+		if (before) edit.changes = before;
+		else this.edits.delete(record.id);
+		this.changed();
+		return edit.error;
+	}
+
 	/** Tries again to save what failed. */
 	retry(): void {
 		for (const edit of this.failed()) {

@@ -31,7 +31,7 @@ interface RecordFormProps {
 
 /** All fields of a record, also those that the table does not show. What was typed is kept until it is saved. */
 export function RecordForm({ panel, record, edits, onClose, onAdded, onDeleted }: RecordFormProps) {
-	const [clean] = useState(() => draftOf(record ?? null, panel.columns ?? []));
+	const [clean] = useState(() => draftOf(record ?? null, panel.columns ?? [], record && edits?.draft(record)));
 	const [draft, setDraft, clearDraft] = useDraft<RecordDraft>(`record.${panel.id}.${record?.id ?? "new"}`, clean);
 	const [restored, setRestored] = useState(() => !isSame(draft, clean));
 	const [faults, setFaults] = useState<ReadonlyMap<string, Kind>>(new Map());
@@ -53,13 +53,9 @@ export function RecordForm({ panel, record, edits, onClose, onAdded, onDeleted }
 		setFaults("faults" in read ? read.faults : new Map());
 		if ("faults" in read) return;
 		if (draft.base && edits) {
-			await edits.change(draft.base, read.changes);
-			const failure = edits.of(draft.base.id)?.error;
-			// The form is the place to go on from here; the table need not show the same failure below it.
-			if (failure) {
-				edits.discard(draft.base.id);
-				throw failure;
-			}
+			// The form is the place to go on from a failure; the table need not show the same one below it.
+			const failure = await edits.attempt(draft.base, read.changes);
+			if (failure) throw failure;
 			clearDraft();
 			onClose();
 			return;

@@ -202,6 +202,23 @@ describe("RecordEdits", () => {
 		expect(edits.all()).toEqual([]);
 	});
 
+	test("an attempt that fails takes back its own changes, and nothing that was not saved before", async () => {
+		const service = new Service(record("a", { x: "1" }));
+		const base = service.stored;
+		service.fail = new RequestError(0, {});
+		const edits = new RecordEdits(service);
+		expect(await edits.attempt(base, set("x", "2"))).toBe(service.fail);
+		expect(edits.all()).toEqual([]);
+		await edits.change(base, { title: "renamed", data: new Map() });
+		expect(await edits.attempt(base, set("x", "2"))).toBe(service.fail);
+		expect(edits.failed()).toHaveLength(1);
+		expect(edits.draft(base)).toMatchObject({ title: "renamed", data: { x: "1" } });
+		service.fail = undefined;
+		expect(await edits.attempt(base, set("x", "3"))).toBeUndefined();
+		expect(service.stored).toMatchObject({ title: "renamed", data: { x: "3" } });
+		expect(edits.all()).toEqual([]);
+	});
+
 	test("keeps both changes when somebody else changed another field", async () => {
 		const seen = record("a", { x: "1", y: "1" });
 		const service = new Service({ ...seen, data: { x: "1", y: "theirs" }, version: 5 });

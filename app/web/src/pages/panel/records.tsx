@@ -204,7 +204,7 @@ export function Records({ panel, onPanel, onReload }: RecordsProps) {
 			{typeof open === "object" && (
 				<RecordForm
 					panel={panel}
-					record={edits.draft(records.find((record) => record.id === open.id) ?? open)}
+					record={records.find((record) => record.id === open.id) ?? open}
 					edits={edits}
 					onClose={() => setOpen(undefined)}
 					onDeleted={(id) => pages.remove(new Set([id]))}
