@@ -290,6 +290,27 @@ test("a service that stays overloaded leaves the form as it is, with another try
 	await expect(home.getByText("1 record", { exact: true })).toBeVisible();
 });
 
+test("a request that may have done its work is not sent twice, and the person is told to look first", async ({
+	home,
+	person,
+	expected,
+}) => {
+	expected.push(/status of 504/);
+	const panel = await person.api.panel(unique("Late"), ["note"]);
+	await person.api.record(panel, "Row");
+	let sent = 0;
+	await home.route(`**/api/v1/panels/${panel.id}/records/deletions`, (route) => {
+		sent++;
+		return route.fulfill({ status: 504, json: {} });
+	});
+	await home.goto(`/panels/${panel.id}`);
+	await home.getByRole("checkbox", { name: "Select Row" }).click();
+	await home.getByRole("button", { name: "Delete", exact: true }).click();
+	await home.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+	await expect(home.getByRole("dialog").getByRole("alert")).toContainText("Look before you try again");
+	expect(sent).toBe(1);
+});
+
 test("a view that failed shows why and loads on another try", async ({ home, expected }) => {
 	expected.push(/status of 500/);
 	let broken = true;

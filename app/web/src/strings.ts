@@ -581,6 +581,8 @@ export function explain(error: RequestError): string {
 			return "The service could not be reached. Check your connection; nothing you typed is lost.";
 		case "busy":
 			return "The service is busy at the moment. Wait a little and try again.";
+		case "uncertain":
+			return "The service gave no answer, so nobody knows whether that was done. Look before you try again.";
 		case "rate-limited":
 			return error.retryAfter
 				? `Too many tries. Wait ${counted(error.retryAfter, "second", "seconds")} and try again.`

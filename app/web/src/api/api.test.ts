@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { explain } from "../strings.ts";
 import { digitsOf, parseExact } from "./exact.ts";
 import { CreateKeys, newKey } from "./idempotency.ts";
 import { problemOf, RequestError } from "./problem.ts";
@@ -17,6 +18,13 @@ describe("RequestError", () => {
 		[500, undefined, "failed"],
 	])("%s %s is %s", (status, type, fault) => {
 		expect(new RequestError(status, type === undefined ? {} : { type }).fault).toBe(fault);
+	});
+
+	test.each([502, 504])("%s leaves open what became of a request that must not be sent twice", (status) => {
+		expect(new RequestError(status, {}).fault).toBe("busy");
+		const open = new RequestError(status, {}, undefined, false);
+		expect(open.fault).toBe("uncertain");
+		expect(explain(open)).toContain("Look before you try again");
 	});
 
 	test("finds the message of a field, wherever the service says it is", () => {

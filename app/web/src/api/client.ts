@@ -15,17 +15,23 @@ const withoutSession = new Set([
 	`DELETE ${root}/session`,
 ]);
 
+/** Answers to requests that must not be sent twice: whoever reads an answer does not see its request. */
+const onceOnly = new WeakSet<Response>();
+
 async function send(request: Request): Promise<Response> {
-	return persist(
+	const repeatable = isRepeatable(request.method, request.headers);
+	const answer = await persist(
 		// The request itself stays unused, so that it can be sent again with its body.
 		() => fetch(request.clone()),
 		{
-			repeatable: isRepeatable(request.method, request.headers),
+			repeatable,
 			needsSession: !withoutSession.has(`${request.method} ${new URL(request.url).pathname}`),
 			signal: request.signal,
 		},
 		surroundings,
 	);
+	if (!repeatable) onceOnly.add(answer);
+	return answer;
 }
 
 /** The service, typed by its OpenAPI document. Answers other than 2xx have to pass through {@link take}. */
@@ -44,13 +50,19 @@ export async function take<T extends Record<string | number, any>, O, M extends 
 		throw new RequestError(0, { title: "No answer", status: 0 });
 	}
 	if (got.response.ok) return got.data as NonNullable<FetchResponse<T, O, M>["data"]>;
-	throw refusal(got.response.status, got.response.headers, got.error);
+	throw refusal(got.response.status, got.response.headers, got.error, !onceOnly.has(got.response));
 }
 
 /** The error for an answer that is not 2xx. */
-export function refusal(status: number, headers: { get(name: string): string | null }, body: unknown): RequestError {
+export function refusal(
+	status: number,
+	headers: { get(name: string): string | null },
+	body: unknown,
+	repeatable = true,
+): RequestError {
 	const wait = retryAfter(headers.get("Retry-After"), Date.now());
-	return new RequestError(status, problemOf(body, status), wait === undefined ? undefined : Math.ceil(wait / 1_000));
+	const seconds = wait === undefined ? undefined : Math.ceil(wait / 1_000);
+	return new RequestError(status, problemOf(body, status), seconds, repeatable);
 }
 
 /** The value of If-Match for a version that was read. */

@@ -27,6 +27,7 @@ export type Fault =
 	| "too-large"
 	| "invalid"
 	| "rate-limited"
+	| "uncertain"
 	| "failed";
 
 /** A request that did not do what was asked. */
@@ -38,13 +39,14 @@ export class RequestError extends Error {
 	/** Seconds to wait before another try, when the service named them. */
 	readonly retryAfter: number | undefined;
 
-	constructor(status: number, problem: Problem, retryAfter?: number) {
+	/** repeatable: asking again is safe, whatever became of the request. */
+	constructor(status: number, problem: Problem, retryAfter?: number, repeatable = true) {
 		super(problem.detail ?? problem.title ?? `HTTP ${status}`);
 		this.name = "RequestError";
 		this.status = status;
 		this.problem = problem;
 		this.retryAfter = retryAfter;
-		this.fault = faultOf(status, problem.type);
+		this.fault = faultOf(status, problem.type, repeatable);
 	}
 
 	/** The message for one field of the request's body, such as "name". */
@@ -53,7 +55,7 @@ export class RequestError extends Error {
 	}
 }
 
-function faultOf(status: number, type: string | undefined): Fault {
+function faultOf(status: number, type: string | undefined, repeatable: boolean): Fault {
 	if (status === 401 && type?.endsWith("/totp-required")) return "totp-required";
 	switch (status) {
 		case 0:
@@ -77,10 +79,12 @@ function faultOf(status: number, type: string | undefined): Fault {
 			return "invalid";
 		case 429:
 			return "rate-limited";
-		case 502:
 		case 503:
-		case 504:
 			return "busy";
+		case 502:
+		case 504:
+			// The work may have been done all the same.
+			return repeatable ? "busy" : "uncertain";
 		default:
 			return "failed";
 	}
