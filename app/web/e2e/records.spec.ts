@@ -169,6 +169,18 @@ test("columns are added from what the records hold, moved and hidden", async ({ 
 	await expect(heads).toHaveText(["", "Title", "c", "a", "Changed", "Record"]);
 });
 
+test("a panel without columns has the cells of a record side by side", async ({ home, person }) => {
+	const panel = await person.api.panel(unique("Bare"));
+	await person.api.record(panel, "Row");
+	await home.goto(`/panels/${panel.id}`);
+	const cells = home.getByRole("row").filter({ hasText: "Row" }).getByRole("gridcell");
+	await expect(cells).toHaveCount(4);
+	const tops = await cells.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+	expect(new Set(tops).size).toBe(1);
+	const lefts = await cells.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().left));
+	expect(new Set(lefts).size).toBe(4);
+});
+
 test("a record is opened, changed in all its fields, and deleted", async ({ home, person }) => {
 	const panel = await person.api.panel(unique("Whole"), ["city"]);
 	const record = await person.api.record(panel, "Ada", { city: "London", hidden: { deep: [1, 2] }, old: "x" });

@@ -201,7 +201,12 @@ export function RecordGrid(props: RecordGridProps) {
 
 	const allSelected = records.length > 0 && props.selection.ids.size >= records.length;
 	return (
-		<div class="grid-scroll" ref={scroller} onScroll={() => look.current()} style={{ "--columns": columns.length }}>
+		<div
+			class={`grid-scroll${columns.length === 0 ? " grid-scroll-bare" : ""}`}
+			ref={scroller}
+			onScroll={() => look.current()}
+			style={{ "--columns": columns.length }}
+		>
 			<div
 				class="grid"
 				role="grid"
