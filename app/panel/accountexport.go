@@ -21,18 +21,24 @@ import (
 )
 
 // exportAccount writes all that a user has in the service as a zip file: account.json, and a folder for each panel
-// with its records as CSV and as JSON, and its files. All rows come from one snapshot.
+// with its records as CSV and as JSON, and its files. All but the files come from one snapshot. Those are what there is when
+// they are copied, after it: the database ends a transaction in which nothing is asked for long.
 func (t *Transfers) exportAccount(ctx context.Context, run *job.Run) (job.Outcome, error) {
 	var records int64
 	size, err := file.Write(ctx, t.store, run.ResultKey(), func(out io.Writer) error {
-		return inSnapshot(ctx, t.db, func(tx *database.Tx) (err error) {
-			archive := &archive{ctx: ctx, tx: tx, transfers: t, run: run, zip: zip.NewWriter(out)}
-			if err := archive.write(); err != nil {
-				return err
-			}
-			records = archive.done
-			return archive.zip.Close()
+		archive := &archive{ctx: ctx, transfers: t, run: run, zip: zip.NewWriter(out)}
+		err := inSnapshot(ctx, t.db, func(tx *database.Tx) error {
+			archive.tx = tx
+			return archive.writeRows()
 		})
+		if err != nil {
+			return err
+		}
+		if err := archive.writeFiles(); err != nil {
+			return err
+		}
+		records = archive.done
+		return archive.zip.Close()
 	})
 	if err != nil {
 		return job.Outcome{}, err
@@ -44,15 +50,22 @@ func (t *Transfers) exportAccount(ctx context.Context, run *job.Run) (job.Outcom
 
 // archive is the zip file of one run.
 type archive struct {
-	ctx         context.Context //nolint:containedctx // Lives for one call of write.
-	tx          *database.Tx
+	ctx         context.Context //nolint:containedctx // Lives for one run.
+	tx          *database.Tx    // For writeRows.
 	transfers   *Transfers
 	run         *job.Run
 	zip         *zip.Writer
+	folders     []panelFolder
 	done, total int64
 }
 
-func (a *archive) write() error {
+// panelFolder is where a panel is in the archive.
+type panelFolder struct {
+	name  string
+	panel dbgen.Panel
+}
+
+func (a *archive) writeRows() error {
 	panels, err := a.tx.ListPanelsToExport(a.ctx, dbgen.ListPanelsToExportParams{Bucket: a.run.Bucket, UserID: a.run.UserID})
 	if err != nil {
 		return err
@@ -65,8 +78,19 @@ func (a *archive) write() error {
 	}
 	for i, panel := range panels {
 		// The number tells panels of one name apart, and keeps their order.
-		if err := a.writePanel(fmt.Sprintf("panels/%03d %s", i+1, CleanFileName(strings.ReplaceAll(panel.Name, "/", "-"))), panel); err != nil {
+		folder := fmt.Sprintf("panels/%03d %s", i+1, CleanFileName(strings.ReplaceAll(panel.Name, "/", "-")))
+		if err := a.writePanel(folder, panel); err != nil {
 			return fmt.Errorf("panel %s: %w", panel.ID, err)
+		}
+		a.folders = append(a.folders, panelFolder{folder, panel})
+	}
+	return nil
+}
+
+func (a *archive) writeFiles() error {
+	for _, folder := range a.folders {
+		if err := a.writeFilesOf(folder.panel, folder.name+"/files"); err != nil {
+			return fmt.Errorf("panel %s: %w", folder.panel.ID, err)
 		}
 	}
 	return nil
@@ -153,10 +177,7 @@ func (a *archive) writePanel(folder string, panel dbgen.Panel) error {
 	if err := a.writeRecordsCSV(folder+"/records.csv", panel); err != nil {
 		return err
 	}
-	if err := a.writeRecordsJSON(folder+"/records.json", panel); err != nil {
-		return err
-	}
-	return a.writeFiles(folder+"/files", panel)
+	return a.writeRecordsJSON(folder+"/records.json", panel)
 }
 
 // writeRecordsCSV leaves the table out where there are too many keys for one: the JSON has everything.
@@ -207,11 +228,11 @@ func (a *archive) writeRecordsJSON(name string, panel dbgen.Panel) error {
 	return errors.Join(err, endErr, out.Flush())
 }
 
-func (a *archive) writeFiles(folder string, panel dbgen.Panel) error {
+func (a *archive) writeFilesOf(panel dbgen.Panel, folder string) error {
 	var after uuid.UUID
 	names := map[string]bool{}
 	for {
-		page, err := a.tx.ListFilesToExport(a.ctx, dbgen.ListFilesToExportParams{
+		page, err := a.transfers.db.ListFilesToExport(a.ctx, dbgen.ListFilesToExportParams{
 			Bucket: panel.Bucket, PanelID: panel.ID, After: after, RowLimit: pageSize,
 		})
 		if err != nil {
@@ -248,7 +269,7 @@ func (a *archive) writeFile(name string, row dbgen.File) (err error) {
 	}
 	object, err := a.transfers.store.Open(a.ctx, key)
 	if errors.Is(err, file.ErrNotFound) {
-		// Deleted since the snapshot was taken.
+		// Deleted since it was listed.
 		a.transfers.log.InfoContext(a.ctx, "file left out of an account's export", "file_id", row.ID, "job_id", a.run.ID)
 		return nil
 	}

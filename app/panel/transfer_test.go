@@ -3,6 +3,7 @@ package panel
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -221,4 +222,54 @@ func TestAnAccountExportHoldsEverything(t *testing.T) {
 	require.Len(t, records, 2)
 	assert.JSONEq(t, `{"height": 3, "hidden": "kept in the JSON"}`, string(records[0].Data))
 	assert.Equal(t, "[\n]\n", entries["panels/002 Plants-green/records.json"])
+}
+
+// patientStore gives no object as long as a transaction is open in which nothing is asked for: as a large file that takes
+// longer to copy than the database bears.
+type patientStore struct {
+	file.Store
+
+	db *database.DB
+}
+
+func (s patientStore) Open(ctx context.Context, key file.Key) (file.Object, error) {
+	for idle := true; idle; {
+		err := s.db.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_stat_activity
+			WHERE datname = current_database() AND state LIKE 'idle in transaction%'`).Scan(&idle)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.Open(ctx, key)
+}
+
+func TestAnAccountExportMayTakeLongOverFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := f.newPanel(t, "Plants")
+	for i := range 3 {
+		id := uuid.Must(uuid.NewV7())
+		upload, err := file.Receive(t.Context(), f.store, file.NewKey(uint8(f.owner.Bucket), id), strings.NewReader("leaf"), 100)
+		require.NoError(t, err)
+		require.NoError(t, f.db.InTx(t.Context(), func(tx *database.Tx) error {
+			_, err := f.AttachFile(t.Context(), tx, f.owner, p.ID, id, fmt.Sprintf("%d.txt", i), upload)
+			return err
+		}))
+	}
+	// As the service's role has it (see infra/machine), but sooner.
+	impatient := f.database.OpenWith(t, database.Options{
+		URL: f.database.URL + "&idle_in_transaction_session_timeout=1s", Connections: 5, Wait: deadline,
+	})
+	worker, err := job.NewWorker(options(impatient, patientStore{f.store, f.db}))
+	require.NoError(t, err)
+	worker.Start(t.Context())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), deadline)
+		defer cancel()
+		assert.NoError(t, worker.Stop(ctx))
+	})
+	_, content := f.succeed(t, f.startAccountExport(t))
+	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	require.NoError(t, err)
+	assert.Len(t, archive.File, 4+3)
 }
