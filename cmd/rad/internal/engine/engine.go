@@ -331,7 +331,7 @@ func follow(ctx context.Context, translator *translator, operation func(chan<- e
 	if ctx.Err() != nil {
 		return outcome, context.Cause(ctx)
 	}
-	reasons := translator.errors
+	reasons := translator.reasons()
 	if len(reasons) == 0 {
 		reasons = []string{plain(err)}
 	}

@@ -172,6 +172,15 @@ func (t *translator) fail(name, text string) {
 	}
 }
 
+// reasons gives the errors: of an update as they came, since the first may be what led to the others; of a preview in order, so that
+// equal ones say the same.
+func (t *translator) reasons() []string {
+	if t.preview {
+		return slices.Sorted(slices.Values(t.errors))
+	}
+	return t.errors
+}
+
 // unwrapped gives an error of the program without what the Pulumi SDK puts around it, which says nothing to people.
 func unwrapped(text string) string {
 	text = strings.TrimPrefix(text, "an unhandled error occurred: ")

@@ -97,7 +97,7 @@ func ReadPreview(content []byte, holdsData func(resourceType string) bool, show 
 	progress.SortChanges(t.changes)
 	outcome := Outcome{Counts: t.counts, Changes: t.changes, Resources: t.resources, Outputs: t.outputs, Before: t.before}
 	if len(t.errors) > 0 {
-		return outcome, &FailedError{Reasons: t.errors, cause: fmt.Errorf("pulumi preview failed")}
+		return outcome, &FailedError{Reasons: t.reasons(), cause: fmt.Errorf("pulumi preview failed")}
 	}
 	return outcome, nil
 }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -50,6 +51,20 @@ func TestAPreviewOfThePlainCLIReadsAsOnesOwn(t *testing.T) {
 	assert.Equal(t, map[string]declared.Operation{
 		"data": declared.Same, "database": declared.Replace, "encryption-key": declared.Same, "panel": declared.Update, "web-release": declared.Same,
 	}, operations)
+}
+
+func TestTheSameFailuresOfAPreviewAreToldInTheSameOrder(t *testing.T) {
+	t.Parallel()
+	said := func(first, second string) []string {
+		content := fmt.Sprintf(`{"steps":[],"diagnostics":[{"severity":"error","urn":"a::%[1]s","message":"error: %[1]s is gone"},
+			{"severity":"error","urn":"a::%[2]s","message":"error: %[2]s is gone"},{"severity":"error","urn":"a::%[1]s","message":"error: %[1]s is gone"}]}`, first, second)
+		_, err := engine.ReadPreview([]byte(content), func(string) bool { return false }, func(progress.Event) {})
+		var failed *engine.FailedError
+		require.ErrorAs(t, err, &failed)
+		return failed.Reasons
+	}
+	assert.Equal(t, []string{"panel: panel is gone", "redis: redis is gone"}, said("panel", "redis"))
+	assert.Equal(t, said("panel", "redis"), said("redis", "panel"))
 }
 
 func TestAProtectedResourceIsReplacedOnlyIfTold(t *testing.T) {

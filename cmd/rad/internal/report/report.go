@@ -257,18 +257,23 @@ func detail(stack Stack, room int) (text string, whole bool) {
 	return head + text + tail, whole
 }
 
+// notesOf gives what is said of a stack, each once, errors first: the engine says it in the order in which it happens to arrive.
 func notesOf(stack Stack) string {
-	var out strings.Builder
-	shown := 0
+	var notes []progress.Message
 	for _, note := range stack.Notes {
-		if note.Severity != progress.Error && note.Severity != progress.Warning {
-			continue
-		}
-		if shown++; shown <= shownNotes {
-			fmt.Fprintf(&out, "\n> [!WARNING]\n> %s: %s\n", code(stack.Name), paragraph(noteText(note)))
+		if note.Severity == progress.Error || note.Severity == progress.Warning {
+			notes = append(notes, note)
 		}
 	}
-	if more := shown - shownNotes; more > 0 {
+	slices.SortFunc(notes, func(a, b progress.Message) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Text, b.Text))
+	})
+	notes = slices.Compact(notes)
+	var out strings.Builder
+	for _, note := range notes[:min(shownNotes, len(notes))] {
+		fmt.Fprintf(&out, "\n> [!WARNING]\n> %s: %s\n", code(stack.Name), paragraph(noteText(note)))
+	}
+	if more := len(notes) - shownNotes; more > 0 {
 		fmt.Fprintf(&out, "\n> [!WARNING]\n> %s: and %s.\n", code(stack.Name), counted(more, "more warning"))
 	}
 	return out.String()

@@ -99,6 +99,33 @@ func TestTheSameChangeGivesTheSameText(t *testing.T) {
 		report.Markdown([]report.Stack{{Name: "mvp", Changes: backward, Counts: counts}}, losses, report.CommentLimit))
 }
 
+// Warnings arrive in any order, and some twice.
+func TestTheSameWarningsGiveTheSameText(t *testing.T) {
+	t.Parallel()
+	notes := []progress.Message{
+		{Severity: progress.Error, Resource: "redis", Text: "is gone"},
+		{Severity: progress.Warning, Text: "costs more"},
+		{Severity: progress.Warning, Resource: "panel", Text: "is old"},
+		{Severity: progress.Warning, Resource: "panel", Text: "is slow"},
+	}
+	said := func(order ...int) string {
+		stack := report.Stack{Name: "mvp", Counts: progress.Counts{progress.Update: 1}}
+		for _, i := range order {
+			stack.Notes = append(stack.Notes, notes[i])
+		}
+		return report.Markdown([]report.Stack{stack}, losses, report.CommentLimit)
+	}
+	text := said(0, 1, 2, 3)
+	assert.Equal(t, text, said(3, 2, 1, 0))
+	assert.Equal(t, text, said(2, 3, 2, 0, 1, 3, 0))
+	var order []int
+	for _, note := range []string{"redis: is gone", "costs more", "panel: is old", "panel: is slow"} {
+		assert.Equal(t, 1, strings.Count(text, "`mvp`: "+note+"\n"), note)
+		order = append(order, strings.Index(text, "`mvp`: "+note+"\n"))
+	}
+	assert.IsIncreasing(t, order)
+}
+
 func TestTheSummarySurvivesWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	var previews []report.Stack
