@@ -255,6 +255,29 @@ func TestSweepRemovesOrphans(t *testing.T) {
 	}
 }
 
+func TestSweepOfASmallPanelRemovesOrphans(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	made, owned := h.newPanel(t, 0)
+	for range 4 {
+		h.attach(t, made)
+	}
+	orphan := h.put(t) // An upload that was given up, among five files.
+	h.ahead = 25 * time.Hour
+	require.NoError(t, h.keeper.Sweep(t.Context()))
+	assert.False(t, h.has(t, orphan))
+	assert.True(t, h.has(t, owned))
+
+	var many []file.Key
+	for range 21 { // More than a few, and most of what there is.
+		many = append(many, h.put(t))
+	}
+	require.ErrorContains(t, h.keeper.Sweep(t.Context()), "21 of 26 stored objects")
+	for _, key := range many {
+		assert.True(t, h.has(t, key))
+	}
+}
+
 func TestSweepRefusesAStoreOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -56,10 +56,24 @@ func (h *Housekeeper) removeFile(ctx context.Context, storeKey string) error {
 	return h.Store.Delete(ctx, key)
 }
 
-// maxOrphanShare is the largest share of the objects that a sweep removes. Orphans are what a crash leaves and are few.
-// Many of them mean that this database is not the one that the store belongs to: a promotion that is still copying, or
-// a backup that was restored; then removing them would destroy what somebody owns.
-const maxOrphanShare = 0.1
+// Orphans are what a crash leaves, or who gives an upload up, and are few. Many of them mean that this database is not the one
+// that the store belongs to: a promotion that is still copying, or a backup that was restored; then removing them would destroy
+// what somebody owns.
+const (
+	// maxOrphanShare is the largest share of the objects that a sweep removes.
+	maxOrphanShare = 0.1
+	// fewOrphans are removed whatever their share is, as long as other objects do belong to rows: of a small panel's files a
+	// few uploads that were given up are a large part.
+	fewOrphans = 20
+)
+
+// tooMany tells whether so many orphans are none.
+func tooMany(orphans, objects int) bool {
+	if orphans == objects {
+		return orphans > 0
+	}
+	return orphans > fewOrphans && float64(orphans) > maxOrphanShare*float64(objects)
+}
 
 // Sweep removes from the file store what a crash has left there: half uploads, and objects whose row was never
 // committed.
@@ -76,9 +90,9 @@ func (h *Housekeeper) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if float64(len(orphans)) > maxOrphanShare*float64(objects) {
-		return fmt.Errorf("%d of %d stored objects belong to no row; expected at most %.0f %%, so none is removed: "+
-			"check that the database and the file store belong together", len(orphans), objects, 100*maxOrphanShare)
+	if tooMany(len(orphans), objects) {
+		return fmt.Errorf("%d of %d stored objects belong to no row; expected at most %d, or %.0f %%, and not all, so none is removed: "+
+			"check that the database and the file store belong together", len(orphans), objects, fewOrphans, 100*maxOrphanShare)
 	}
 	for _, key := range orphans {
 		if err := h.Store.Delete(ctx, key); err != nil {
