@@ -35,6 +35,8 @@ type replica struct {
 	mu         sync.Mutex
 	replayed   uint64
 	answeredAt time.Time
+	// receiver is the process that gets the primary's log, as the replica said last.
+	receiver int32
 }
 
 // Replicas are the read replicas of a primary.
@@ -160,16 +162,25 @@ func (r *Replicas) lookAtPrimary(ctx context.Context) {
 	}
 }
 
-// look asks the replica what it has replayed. A server that is a replica no longer has left the primary's history.
+// look asks the replica what it has replayed. A server that is a replica no longer has left the primary's history. So has one
+// whose primary was put back to a moment before: its positions are of a history of its own. The primary refuses it, and the
+// process that asks ends and is started again, so one that follows names the same process twice.
 func (r *replica) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	asked := time.Now()
 	var replayed int64
-	err := r.db.QueryRow(ctx, "SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint WHERE pg_is_in_recovery()").Scan(&replayed)
+	var receiver int32
+	err := r.db.QueryRow(ctx, "SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint, coalesce((SELECT pid FROM pg_stat_wal_receiver), 0) "+
+		"WHERE pg_is_in_recovery()").Scan(&replayed, &receiver)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
+		r.answeredAt = time.Time{}
+		return
+	}
+	follows := receiver != 0 && receiver == r.receiver
+	if r.receiver = receiver; !follows {
 		r.answeredAt = time.Time{}
 		return
 	}

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -109,6 +110,45 @@ func TestReadsFollowTheReadersOwnWrites(t *testing.T) {
 	cancel()
 	working.Wait()
 	t.Logf("%d writes, %v reads at the replica, %v failed there", written.Load(), reads(), total(t, registry, "radpanel_database_replica_fallbacks_total"))
+}
+
+// A replica that the primary refuses may be as far as the primary and yet on another history, such as after the primary was
+// put back to a moment. It is not read until it follows again.
+func TestAReplicaThatDoesNotFollowIsNotRead(t *testing.T) {
+	t.Parallel()
+	own, other := databasetest.StartServer(t), databasetest.StartServer(t)
+	home, replica := own.NewDatabase(t), own.NewReplica(t)
+	primary := home.Open(t)
+	registry := prometheus.NewRegistry()
+	replicas, err := database.OpenReplicas(primary, []config.Secret{replica.URL(home)}, database.Options{Connections: 10, Wait: time.Second}, registry)
+	require.NoError(t, err)
+	defer replicas.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() { replicas.Watch(ctx) })
+	defer working.Wait()
+	defer cancel()
+	isRead := func() bool { return total(t, registry, "radpanel_database_replica_usable") == 1 }
+	require.Eventually(t, isRead, 30*time.Second, 10*time.Millisecond)
+
+	// A primary with another history takes its place, and writes nothing. The replica asks it again and again.
+	admin := replica.Connect(t, home)
+	var conninfo string
+	require.NoError(t, admin.QueryRow(t.Context(), "SHOW primary_conninfo").Scan(&conninfo))
+	follow := func(conninfo string) {
+		_, err := admin.Exec(t.Context(), "ALTER SYSTEM SET primary_conninfo = '"+conninfo+"'")
+		require.NoError(t, err)
+		_, err = admin.Exec(t.Context(), "SELECT pg_reload_conf()")
+		require.NoError(t, err)
+	}
+	var here, there string
+	require.NoError(t, home.Connect(t).QueryRow(t.Context(), "SHOW unix_socket_directories").Scan(&here))
+	require.NoError(t, other.NewDatabase(t).Connect(t).QueryRow(t.Context(), "SHOW unix_socket_directories").Scan(&there))
+	follow(strings.ReplaceAll(conninfo, here, there))
+	require.Eventually(t, func() bool { return !isRead() }, 10*time.Second, time.Millisecond)
+	assert.Never(t, isRead, 3*time.Second, time.Millisecond)
+	follow(conninfo)
+	require.Eventually(t, isRead, 30*time.Second, 10*time.Millisecond)
 }
 
 func total(t *testing.T, registry *prometheus.Registry, name string) (sum float64) {
