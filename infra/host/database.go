@@ -29,6 +29,11 @@ func (c *converger) prepareDatabase(ctx context.Context, site Site) error {
 	if err := link(programs, binariesLink); err != nil {
 		return fmt.Errorf("programs of PostgreSQL: %w", err)
 	}
+	if site.isReplica() {
+		if err := c.dropLostCopy(ctx, site); err != nil {
+			return err
+		}
+	}
 	if _, err := os.Stat(filepath.Join(postgresqlData(), "PG_VERSION")); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -50,13 +55,20 @@ func (c *converger) prepareDatabase(ctx context.Context, site Site) error {
 	return os.Rename(aside, postgresqlData())
 }
 
-// copyPrimary copies the data of the primary, whose host makes the slot.
+// copyPrimary copies the data of the primary, whose host makes the slot. One that was given up is of no use.
 func copyPrimary(ctx context.Context, site Site, folder string) error {
 	password := File{
 		Path: conf(postgresqlUnit, primaryPasswordFile), Mode: 0o600, Owner: "postgres",
 		Text: "*:*:*:" + replicaRole + ":" + site.secrets[machine.ReplicaPassword].Reveal() + "\n",
 	}
 	if err := writeFile(password); err != nil {
+		return err
+	}
+	address, err := site.primaryAddress()
+	if err != nil {
+		return err
+	}
+	if err := renewSlot(ctx, address); err != nil {
 		return err
 	}
 	return run(ctx, "runuser", asPostgres("env", "PGPASSFILE="+password.Path, binariesLink+"/pg_basebackup", "--pgdata="+folder,
