@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -261,9 +262,26 @@ func (s Side) SharesSecrets(other Side) error {
 	return errors.Join(errs...)
 }
 
-// CloseFrontDoor ends the side's web server, which finishes what it serves.
+// CloseFrontDoor ends the side's web server, which finishes what it serves: an upload or a download, for as long as one may take.
 func (s Side) CloseFrontDoor(ctx context.Context) error {
-	return s.folder.StopService(ctx, nginxService)
+	return s.folder.StopServiceWithin(ctx, nginxService, transferTimeout+time.Minute)
+}
+
+// LeavingWorkers counts those of the side's web server that only finish what they serve: it was given new configuration since.
+func (s Side) LeavingWorkers(ctx context.Context) (int, error) {
+	pids, err := s.folder.ServiceProcesses(ctx, nginxService)
+	if err != nil {
+		return 0, err
+	}
+	leaving := 0
+	for _, pid := range pids {
+		// What has ended meanwhile is leaving no more.
+		title, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		if bytes.Contains(title, []byte("worker process is shutting down")) {
+			leaving++
+		}
+	}
+	return leaving, nil
 }
 
 // DataFolder is where the side's PostgreSQL keeps its data.

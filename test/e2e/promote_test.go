@@ -225,8 +225,14 @@ func TestAPanelIsPromotedWhilePeopleUseIt(t *testing.T) {
 	require.Empty(t, watch.outages, "requests that failed")
 	require.Empty(t, book.failures, "writes that failed")
 	require.Less(t, book.longest, 2*time.Second, "the longest that a write took")
+	done := 0
 	for _, cutOver := range append(mvp.promotion(tier1).CutOvers, tier1.promotion(tier2).CutOvers...) {
-		require.Empty(t, cutOver.Failure)
 		require.Less(t, cutOver.Pause, 1.0, "seconds for which writes were held")
+		if cutOver.Failure != "" { // It is broken off rather than hold writes for long, and tried again: nobody has noticed.
+			t.Logf("broken off after %.0f ms: %s", 1000*cutOver.Pause, cutOver.Failure)
+			continue
+		}
+		done++
 	}
+	require.Equal(t, 6, done, "cut-overs")
 }

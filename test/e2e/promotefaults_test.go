@@ -69,6 +69,13 @@ func TestAPromotionSurvivesThatRadIsKilled(t *testing.T) {
 	tier1 := mvp.beside("tier1")
 	book := mvp.startLedger(mvp.user("writer@example.com"), 20)
 	watch := mvp.startWitness(mvp.user("reader@example.com"), 20)
+	// Before the new database is fenced, both may be written to, and nobody writes to that one.
+	early := mvp.RunBy(filepath.Join(built.folder, "faultyrad"), "RAD_FAULT=fence-new die")
+	out, err := early.Rad(t.Context(), "promote", mvp.Name, tier1.Name)
+	require.ErrorContains(t, err, "killed", out)
+	mvp.promote(tier1, "rollback")
+	require.Equal(t, fullName(mvp), mvp.promotion(tier1).writable(t))
+
 	there, back, end := promotionPoints(), rollbackPoints(), finishPoints()
 	if os.Getenv(wholeMatrix) == "" {
 		there, back, end = strings.Fields("subscribe fence open turn caches"), strings.Fields("follow backward cleaned-up"), strings.Fields("share-port own-port cleaned-up")

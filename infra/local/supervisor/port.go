@@ -87,7 +87,7 @@ func (s Stack) ownsPort(ctx context.Context, service, address string) error {
 		return err
 	}
 	// Sockets are found through the processes of the service: far fewer than all.
-	pids, err := s.holders(ctx, "services/"+service+"/lock")
+	pids, err := s.ServiceProcesses(ctx, service)
 	if err != nil {
 		return err
 	}

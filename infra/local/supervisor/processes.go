@@ -16,26 +16,31 @@ import (
 // Processes lists the processes of the stack, whoever started them and whatever became of their parents.
 func (s Stack) Processes(ctx context.Context) ([]int, error) { return s.holders(ctx, "*lock") }
 
+// ServiceProcesses lists the processes of a service.
+func (s Stack) ServiceProcesses(ctx context.Context, name string) ([]int, error) {
+	return s.holders(ctx, "services/"+name+"/lock")
+}
+
 // holders lists the processes that have a lock of the stack open for writing. The locks are given by a pattern for
 // their path below the stack's folder, in which * stands for any text, slashes too.
 func (s Stack) holders(ctx context.Context, locks string) ([]int, error) {
-	folders, err := filepath.Glob("/proc/[0-9]*/fd")
+	processes, err := filepath.Glob("/proc/[0-9]*/fd")
 	if err != nil {
 		return nil, fmt.Errorf("processes of %s: %w", s.directory, err)
 	}
 	// What is open is named by its real path, which the state folder's need not be.
-	real, err := filepath.EvalSymlinks(s.directory)
+	resolved, err := filepath.EvalSymlinks(s.directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("processes of %s: %w", s.directory, err)
 	}
-	pattern := filepath.Join(real, locks)
+	pattern := filepath.Join(resolved, locks)
 	isLock := writes(pattern)
 	var pids []int
 	denied := map[int]bool{}
-	for _, folder := range folders {
+	for _, folder := range processes {
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
 		if err != nil {
 			continue

@@ -34,11 +34,15 @@ func (s Stack) startService(ctx context.Context, name string) error {
 
 // StopService stops a service and keeps it from being started again. What does not stop in its time is killed.
 func (s Stack) StopService(ctx context.Context, name string) error {
+	return s.StopServiceWithin(ctx, name, s.patience(name))
+}
+
+// StopServiceWithin is StopService for one that may take another time to stop than its own.
+func (s Stack) StopServiceWithin(ctx context.Context, name string, patience time.Duration) error {
 	service := s.service(name)
 	if err := writeChanged(filepath.Join(service, "down"), nil, 0o600); err != nil {
 		return err
 	}
-	patience := s.patience(name)
 	asked, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := control(service, commandDown)

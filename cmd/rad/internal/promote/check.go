@@ -52,7 +52,7 @@ func (p *Promotion) check(ctx context.Context) error {
 	}
 	tables, tableErr := d.tables(ctx)
 	reasons := []error{
-		err, leadErr, fenceErr, tableErr, checkTables(tables), d.checkSettings(ctx), d.checkForgotten(ctx), d.checkTransactions(ctx),
+		err, leadErr, fenceErr, tableErr, checkTables(tables), d.checkSettings(ctx), d.checkForgotten(ctx), d.checkTransactions(ctx, longTransaction),
 		p.checkTarget(ctx, d), p.checkRoom(ctx, d), p.checkPreviews(ctx),
 	}
 	if err := errors.Join(reasons...); err != nil {
@@ -120,26 +120,26 @@ func (d database) checkSettings(ctx context.Context) error {
 	return nil
 }
 
-func (d database) checkTransactions(ctx context.Context) error {
+func (d database) checkTransactions(ctx context.Context, longest time.Duration) error {
 	var pid int
 	var age float64
 	err := d.QueryRow(ctx, `SELECT pid, extract(epoch FROM clock_timestamp() - xact_start)::float8 FROM pg_stat_activity
 		WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - $1::interval
-		ORDER BY xact_start LIMIT 1`, longTransaction).Scan(&pid, &age)
+		ORDER BY xact_start LIMIT 1`, longest).Scan(&pid, &age)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return d.fail("look for long transactions", err)
 	}
-	return fmt.Errorf("stack %s: a transaction has run for %.0f s (process %d of PostgreSQL): writes would be held until it ends; wait, or end it", d.side, age, pid)
+	return fmt.Errorf("stack %s: a transaction has run for %.1f s (process %d of PostgreSQL): writes would be held until it ends; wait, or end it", d.side, age, pid)
 }
 
 // checkTarget looks whether the new stack, if it is there, has no data of its own.
 func (p *Promotion) checkTarget(ctx context.Context, from database) error {
 	to, err := local.OpenSide(p.StateFolder, p.To)
 	if err != nil {
-		return nil // It will be brought up.
+		return nil //nolint:nilerr // It will be brought up.
 	}
 	return errors.Join(p.sharesSecrets(to), p.checkData(ctx, from, to))
 }

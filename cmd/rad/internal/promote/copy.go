@@ -28,6 +28,16 @@ func (p *Promotion) prepare(ctx context.Context) error {
 	if err := p.record.save(p.StateFolder); err != nil {
 		return err
 	}
+	// Until the front door has moved, the old tier's instances do the background work: new ones find it so when they start.
+	if err := p.fromDB.setTier(ctx, p.record.FromTier); err != nil {
+		return err
+	}
+	// A rollback has left the new stack's pooler at the old one's database, which its instances would take for theirs.
+	if p.leadsAway() {
+		if err := turn(ctx, p.to, p.to); err != nil {
+			return err
+		}
+	}
 	if err := p.Deployer.Up(ctx, p.To, map[string]string{"promoteFrom": p.From, "httpPort": "0"}); err != nil {
 		return err
 	}
@@ -44,11 +54,7 @@ func (p *Promotion) prepare(ctx context.Context) error {
 		return err
 	}
 	p.At("fence-new")
-	// The old tier's instances do the background work until the front door has moved.
-	if err := errors.Join(p.fromDB.setTier(ctx, p.record.FromTier), p.toDB.setTier(ctx, p.record.FromTier)); err != nil {
-		return err
-	}
-	if err := p.toDB.exec(ctx, "fence the database", "UPDATE promotion.fence SET writable = false, epoch = 0"); err != nil {
+	if err := errors.Join(p.toDB.setTier(ctx, p.record.FromTier), p.toDB.fenceCopy(ctx)); err != nil {
 		return err
 	}
 	if err := p.toDB.disableCaches(ctx); err != nil {
@@ -65,6 +71,20 @@ func (p *Promotion) prepare(ctx context.Context) error {
 		}
 	}
 	return p.follow(ctx)
+}
+
+// leadsAway tells whether the new stack is there, and its pooler goes to the old one's database.
+func (p *Promotion) leadsAway() bool {
+	if p.to.Name == "" {
+		return false
+	}
+	leads, err := p.to.LeadsTo(p.from)
+	return err == nil && leads // Without a pooler yet, it gets one that leads to itself.
+}
+
+// fenceCopy has nobody write to a database that has never been the panel's.
+func (d database) fenceCopy(ctx context.Context) error {
+	return d.exec(ctx, "fence the database", "UPDATE promotion.fence SET writable = false, epoch = 0")
 }
 
 // compareSchemas refuses two versions of the schema: rows of the one may not fit the other.

@@ -149,7 +149,7 @@ func (d database) tables(ctx context.Context) ([]table, error) {
 	return found, d.fail("list the tables", err)
 }
 
-// publish makes the publication of what moves, if it is not there.
+// publish makes the publication of what moves. One that a rollback without this server has left may lack tables that are new.
 func (d database) publish(ctx context.Context, tables []table, buckets Buckets) error {
 	parts := []string{"promotion.markers"}
 	for _, t := range tables {
@@ -159,9 +159,10 @@ func (d database) publish(ctx context.Context, tables []table, buckets Buckets) 
 		}
 		parts = append(parts, part)
 	}
-	err := d.exec(ctx, "publish the changes", "CREATE PUBLICATION "+publication+" FOR TABLE "+strings.Join(parts, ", "))
+	tablesAndFilters := strings.Join(parts, ", ")
+	err := d.exec(ctx, "publish the changes", "CREATE PUBLICATION "+publication+" FOR TABLE "+tablesAndFilters)
 	if hasCode(err, "42710") { // It exists.
-		return nil
+		return d.exec(ctx, "publish the changes", "ALTER PUBLICATION "+publication+" SET TABLE "+tablesAndFilters)
 	}
 	return err
 }
@@ -205,6 +206,9 @@ func (d database) subscribes(ctx context.Context, name string) (bool, error) {
 
 // dropSubscription removes a subscription. Its slot on the other side is left: dropSlots removes it there.
 func (d database) dropSubscription(ctx context.Context, name string) error {
+	if d.Conn == nil { // Its server is gone for good.
+		return nil
+	}
 	there, err := d.subscribes(ctx, name)
 	if err != nil || !there {
 		return err
@@ -214,6 +218,9 @@ func (d database) dropSubscription(ctx context.Context, name string) error {
 
 // dropSlots removes all that keeps changes for the other side: of a copy that is broken off, each table may have a slot.
 func (d database) dropSlots(ctx context.Context) error {
+	if d.Conn == nil {
+		return nil
+	}
 	rows, err := d.Query(ctx, `SELECT slot_name::text FROM pg_replication_slots
 		WHERE slot_name IN ($1, $2) OR slot_name ~ '^pg_[0-9]+_sync_[0-9]+_[0-9]+$' AND database = current_database()`, forward, reverse)
 	if err != nil {

@@ -23,6 +23,9 @@ const (
 	cacheTerm = 1500 * time.Millisecond
 	// gate is how fast a write has to arrive at the other side before writes are held: it is part of how long they are.
 	gate = 150 * time.Millisecond
+	// gateTransaction is how old a transaction may be then: those that are older would mostly outlast the time in which all have to
+	// end, and everybody else would wait for nothing.
+	gateTransaction = 500 * time.Millisecond
 	// gateTimeout is how long to wait for that.
 	gateTimeout = 5 * time.Minute
 	// drainLimit is how long the requests that an instance has may take, and jobsTimeout its jobs.
@@ -100,7 +103,7 @@ func (p *Promotion) checkGate(ctx context.Context, fromDB, toDB database) error 
 			return fmt.Errorf("what is written takes %s to arrive, expected at most %s", took.Round(time.Millisecond), gate)
 		}
 	}
-	return fromDB.checkTransactions(ctx)
+	return fromDB.checkTransactions(ctx, gateTransaction)
 }
 
 // moveFrontDoor sends new requests to the new stack, and lets the old one finish what it has.
@@ -148,7 +151,7 @@ func (p *Promotion) takeOver(ctx context.Context, leaving local.Side, d database
 func (p *Promotion) drain(ctx context.Context, side local.Side) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, drainLimit, fmt.Errorf("stack %s still serves requests after %s", side.Name, drainLimit))
 	defer cancel()
-	answered := map[string]time.Time{}
+	answered, told := map[string]time.Time{}, false
 	for _, url := range side.PanelURLs() {
 		answered[url] = p.Now()
 	}
@@ -171,9 +174,18 @@ func (p *Promotion) drain(ctx context.Context, side local.Side) error {
 			answered[url] = p.Now()
 			serving += n
 		}
+		// What an old worker of the web server has not passed on yet comes to an instance later.
+		leaving, err := p.from.LeavingWorkers(ctx)
+		if err != nil {
+			return err
+		}
 		idle++
-		if serving > 0 || hangs {
+		if serving > 0 || leaving > 0 || hangs {
 			idle = 0
+		}
+		if leaving > 0 && !told {
+			told = true
+			p.Say(fmt.Sprintf("the web server of stack %s finishes what it serves", p.From), true)
 		}
 		if serving > 0 {
 			p.Say(fmt.Sprintf("stack %s finishes %d requests", side.Name, serving), false)

@@ -29,7 +29,16 @@ func (p *Promotion) Rollback(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.toDB.Conn != nil {
+	switch {
+	case p.toDB.Conn != nil && p.record.Step == Prepare:
+		// The writes cannot have moved, and the new stack, which may have been fenced or not, is to take none.
+		if err := turn(ctx, p.from, p.from); err != nil {
+			return err
+		}
+		if err := p.toDB.fenceCopy(ctx); err != nil {
+			p.Say(fmt.Sprintf("stack %s was not fenced: %v", p.To, err), true)
+		}
+	case p.toDB.Conn != nil:
 		writable, err := settle(ctx, p.from, p.to, true)
 		if err != nil {
 			return err
@@ -160,8 +169,14 @@ func (p *Promotion) Finish(ctx context.Context) error {
 	default:
 		return fmt.Errorf("the promotion %s is not that far (it is at %s): go on with `rad promote %s %s`", p.record, p.record.Step, p.From, p.To)
 	}
-	if err := p.connect(ctx); err != nil {
+	if err := p.connectToFinish(ctx); err != nil {
 		return err
+	}
+	if p.record.Step == Bake && p.fromDB.Conn == nil {
+		// What it has, the new stack got before the panel moved.
+		if err := p.advance(Finish); err != nil {
+			return err
+		}
 	}
 	if p.record.Step == Bake {
 		if err := p.awaitFiles(ctx, p.toDB, p.Now(), filesTimeout); err != nil {
@@ -181,6 +196,7 @@ func (p *Promotion) Finish(ctx context.Context) error {
 		return err
 	}
 	p.At("close-old-door")
+	p.Say(fmt.Sprintf("the web server of stack %s finishes what it serves", p.From), false)
 	if err := p.from.CloseFrontDoor(ctx); err != nil {
 		return err
 	}
@@ -199,6 +215,32 @@ func (p *Promotion) Finish(ctx context.Context) error {
 	}
 	p.At("cleaned-up")
 	return p.advance(Finished)
+}
+
+// oldPatience is how long the old stack's database may be away when a promotion is finished, before it is done without.
+const oldPatience = 20 * time.Second
+
+// connectToFinish is connect, but does without the old stack's database if that is gone for good and the panel writes to the new
+// one: it has nothing that is needed any more.
+func (p *Promotion) connectToFinish(ctx context.Context) error {
+	for deadline := p.Now().Add(oldPatience); ; {
+		err := p.connect(ctx)
+		if err == nil || ctx.Err() != nil || p.toDB.Conn == nil {
+			return err
+		}
+		if p.Now().Before(deadline) {
+			p.Say(fmt.Sprintf("waiting for stack %s: %v", p.From, err), false)
+			if err := p.rest(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if f, fenceErr := p.toDB.readFence(ctx); fenceErr != nil || !f.Writable {
+			return errors.Join(err, fenceErr)
+		}
+		p.Say(fmt.Sprintf("stack %s was left as it is: %v", p.From, err), true)
+		return nil
+	}
 }
 
 // leave stops the instances of the side that does not have the panel, and only then lets those of any tier do the background

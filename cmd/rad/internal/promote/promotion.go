@@ -103,6 +103,11 @@ func (p *Promotion) Run(ctx context.Context) error {
 		p.record = Record{From: p.From, To: p.To, Step: Check, Buckets: AllBuckets()}
 	case Check, Prepare, Copy, Verify, CutOver, FrontDoor, Bake:
 	}
+	if p.record.Step == Check {
+		if err := p.isAlone(); err != nil {
+			return err
+		}
+	}
 	work := map[Step]func(context.Context) error{
 		Check: p.check, Prepare: p.prepare, Copy: p.copy, Verify: p.verify, CutOver: p.cutOverForward, FrontDoor: p.moveFrontDoor,
 	}
@@ -127,6 +132,22 @@ func (p *Promotion) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// isAlone refuses a promotion of stacks of which one takes part in another one: its slots and its web server serve that.
+func (p *Promotion) isAlone() error {
+	var errs []error
+	for _, stack := range []string{p.From, p.To} {
+		records, err := Of(p.StateFolder, stack)
+		errs = append(errs, err)
+		for _, other := range records {
+			if other.Active() && (other.From != p.From || other.To != p.To) {
+				errs = append(errs, fmt.Errorf("stack %s takes part in the promotion %s, which is at %s: finish it with `rad promote finish %s %s`, or go back with `rad promote rollback %s %s`",
+					stack, other, other.Step, other.From, other.To, other.From, other.To))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func next(step Step) Step {
