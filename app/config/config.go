@@ -40,7 +40,7 @@ type Config struct {
 	TraceRatio float64 `env:"RAD_TRACE_RATIO" envDefault:"0.1"`
 	// TraceSlow is from when on a request is slow.
 	TraceSlow time.Duration `env:"RAD_TRACE_SLOW" envDefault:"500ms"`
-	// TracesPerSecond bounds the ordinary traces that an instance keeps, and once more the others.
+	// TracesPerSecond bounds the ordinary traces that an instance keeps, once more those of jobs, and once more the others.
 	TracesPerSecond int `env:"RAD_TRACES_PER_SECOND" envDefault:"2"`
 
 	// DatabaseURL is where requests go: the pooler (transaction pooling), as a role that can only read and write rows.

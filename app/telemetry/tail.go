@@ -22,10 +22,12 @@ const (
 // tail decides about a trace when it has ended, for only then it is known whether it was slow or failed. Until then its
 // spans are drafts in memory: a request has a handful. Those that are kept are written by the SDK.
 type tail struct {
-	slow              time.Duration
-	ratio             sdktrace.Sampler
-	ordinary, notable *rate.Limiter
-	queue             *queue
+	slow  time.Duration
+	ratio sdktrace.Sampler
+	// jobs have a limit of their own: a job ends within moments of the request that asked for it, and one without the other
+	// leads nowhere.
+	ordinary, notable, jobs *rate.Limiter
+	queue                   *queue
 
 	underWay  atomic.Int64
 	decisions *prometheus.CounterVec
@@ -39,7 +41,7 @@ type tail struct {
 func newTail(options TracingOptions, queue *queue) *tail {
 	limit := func() *rate.Limiter { return rate.NewLimiter(rate.Limit(options.PerSecond), options.PerSecond) }
 	t := &tail{
-		slow: options.Slow, ratio: sdktrace.TraceIDRatioBased(options.Ratio), ordinary: limit(), notable: limit(), queue: queue,
+		slow: options.Slow, ratio: sdktrace.TraceIDRatioBased(options.Ratio), ordinary: limit(), notable: limit(), jobs: limit(), queue: queue,
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "radpanel_traces_total",
 			Help: "Traces that ended: kept as notable (slow, failed, or with a job) or by the ratio, left out by the ratio, or over the rate.",
@@ -88,6 +90,8 @@ func (t *tail) decide(ended *draftTrace) (decision string, keep bool) {
 	limit := t.ordinary
 	decision = keptRatio
 	switch {
+	case isJob(root):
+		limit, decision = t.jobs, keptNotable
 	case ended.isNotable || root.ended.Sub(root.started) > t.slow:
 		limit, decision = t.notable, keptNotable
 	case ended.caller.IsValid(): // The caller has decided.
@@ -98,6 +102,11 @@ func (t *tail) decide(ended *draftTrace) (decision string, keep bool) {
 		return outRate, false
 	}
 	return decision, true
+}
+
+func isJob(root *draft) bool {
+	started := trace.NewSpanStartConfig(root.options...)
+	return started.SpanKind() == trace.SpanKindConsumer
 }
 
 // write makes spans of drafts. What has not ended with its trace is left out.

@@ -31,7 +31,8 @@ type TracingOptions struct {
 	// with the requests that asked for them, are all kept.
 	Ratio float64
 	Slow  time.Duration
-	// PerSecond bounds the ordinary traces that are kept, and once more the others: a bad hour must not fill the store.
+	// PerSecond bounds the ordinary traces that are kept, once more those of jobs, and once more the others: a bad hour must not
+	// fill the store.
 	PerSecond int
 	// Scheme is that of the addresses that browsers use, which the web server may end.
 	Scheme string

@@ -164,6 +164,32 @@ func TestTracesAreBounded(t *testing.T) {
 	assert.InDelta(t, 745, count(t, registry, "radpanel_trace_spans_dropped_total", "full"), 0, "a trace has 256 spans at most")
 }
 
+// A request and the job that it asked for end within moments of each other, with whatever else is worth a look just then.
+func TestOtherTracesDoNotPushOutThoseOfJobs(t *testing.T) {
+	t.Parallel()
+	store := tracetest.New(t)
+	tracing, _ := newTracing(t, func(o *telemetry.TracingOptions) { o.Endpoint, o.PerSecond = store.URL, 1 })
+	for range 100 {
+		request(t, tracing, 500, nil)
+	}
+	_, span := tracing.StartJob(t.Context(), "export", uuid.Must(uuid.NewV7()), 1, nil)
+	span.End()
+	store.Await(t, patience, func(s tracetest.Span) bool { return s.Kind == "consumer" })
+
+	for range 100 {
+		_, span := tracing.StartJob(t.Context(), "export", uuid.Must(uuid.NewV7()), 1, nil)
+		span.End()
+	}
+	require.NoError(t, stop(tracing, patience))
+	jobs := 0
+	for _, span := range store.Spans() {
+		if span.Kind == "consumer" {
+			jobs++
+		}
+	}
+	assert.Less(t, jobs, 50, "they are bounded too")
+}
+
 // What goes on after the answer is nobody's: it cannot wait for it.
 func TestWhatHasNotEndedWithItsTraceIsLeftOut(t *testing.T) {
 	t.Parallel()
