@@ -35,9 +35,9 @@ import (
 )
 
 const (
-	// roundTrip bounds one exchange with Redis, which takes a tenth of a millisecond.
-	roundTrip   = 250 * time.Millisecond
-	connections = 32
+	// usualRoundTrip bounds one exchange with Redis, which takes a tenth of a millisecond.
+	usualRoundTrip = 250 * time.Millisecond
+	connections    = 32
 )
 
 // Options say which Redis, and how far it can be trusted.
@@ -53,6 +53,9 @@ type Options struct {
 	Position func(context.Context) (uint64, error)
 	// Term is how long a lease lasts. 0: a second.
 	Term time.Duration
+	// RoundTrip bounds one exchange with Redis. 0: a quarter of a second. The end of a change waits for a few of them, and has
+	// releaseTime for all that it waits for.
+	RoundTrip time.Duration
 }
 
 // Cache is the cache of one instance. A nil *Cache is one that keeps nothing.
@@ -86,13 +89,16 @@ func Open(options Options) (*Cache, error) {
 	if options.Term == 0 {
 		options.Term = time.Second
 	}
+	if options.RoundTrip == 0 {
+		options.RoundTrip = usualRoundTrip
+	}
 	c := &Cache{options: options}
 	c.scripts.placeHold, c.scripts.liftHold = redis.NewScript(placeHold), redis.NewScript(liftHold)
 	c.scripts.notePosition = redis.NewScript(notePosition)
 	c.metrics = newMetrics(c)
 	options.Registry.MustRegister(c.metrics)
-	settings.DialTimeout, settings.ReadTimeout, settings.WriteTimeout = roundTrip, roundTrip, roundTrip
-	settings.PoolTimeout, settings.PoolSize = roundTrip, connections
+	settings.DialTimeout, settings.ReadTimeout, settings.WriteTimeout = options.RoundTrip, options.RoundTrip, options.RoundTrip
+	settings.PoolTimeout, settings.PoolSize = options.RoundTrip, connections
 	settings.ContextTimeoutEnabled = true
 	settings.MaxRetries = -1 // The database is the second try.
 	settings.DisableIdentity = true
@@ -113,7 +119,7 @@ func (c *Cache) Close() error {
 
 // Memory is how much Redis uses, in bytes.
 func (c *Cache) Memory(ctx context.Context) (bytes int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, roundTrip)
+	ctx, cancel := context.WithTimeout(ctx, c.options.RoundTrip)
 	defer cancel()
 	info, err := c.redis.Info(ctx, "memory").Result()
 	if err != nil {

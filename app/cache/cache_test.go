@@ -34,15 +34,17 @@ type instance struct {
 	registry *prometheus.Registry
 }
 
-// newInstance opens the cache of an instance on a database, and waits until it is trusted.
-func newInstance(t *testing.T, home *databasetest.Database, url config.Secret, term time.Duration, position func(context.Context) (uint64, error)) *instance {
+// steady are options of a cache that is used without a break on a machine that is busy with other tests: it takes no late answer for
+// a failure.
+var steady = cache.Options{Term: 10 * time.Second, RoundTrip: 3 * time.Second}
+
+// newInstance opens the cache of an instance on a database, with the limits of the options.
+func newInstance(t *testing.T, home *databasetest.Database, url config.Secret, options cache.Options) *instance {
 	t.Helper()
 	i := &instance{registry: prometheus.NewRegistry()}
-	lease := home.Open(t)
+	options.URL, options.DB, options.Log, options.Registry = url, home.Open(t), slog.New(slog.DiscardHandler), i.registry
 	var err error
-	i.Cache, err = cache.Open(cache.Options{
-		URL: url, DB: lease, Log: slog.New(slog.DiscardHandler), Registry: i.registry, Term: term, Position: position,
-	})
+	i.Cache, err = cache.Open(options)
 	require.NoError(t, err)
 	i.db = home.OpenWith(t, database.Options{Connections: 10, Wait: 5 * time.Second, Invalidator: i.Cache})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,7 +137,7 @@ func (i *instance) write(ctx context.Context, c *cell) (n int64, err error) {
 func TestARowIsReadOnceAndThenFromTheCache(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
-	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), 0, nil)
+	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), steady)
 	c := newCells(t, home, 1)[0]
 	i.awaitTrust(t)
 	for range 10 {
@@ -154,7 +156,7 @@ func TestARowIsReadOnceAndThenFromTheCache(t *testing.T) {
 func TestThatThereIsNoRowIsKeptUntilThereIsOne(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
-	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), 0, nil)
+	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), steady)
 	newCells(t, home, 0)
 	c := &cell{id: uuid.New()}
 	i.awaitTrust(t)
@@ -175,7 +177,7 @@ func TestThatThereIsNoRowIsKeptUntilThereIsOne(t *testing.T) {
 func TestManyWhoMissTheSameRowReadTheDatabaseOnce(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
-	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), 0, nil)
+	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), steady)
 	c := newCells(t, home, 1)[0]
 	i.awaitTrust(t)
 	var loads atomic.Int64
@@ -211,7 +213,7 @@ func TestManyWhoMissTheSameRowReadTheDatabaseOnce(t *testing.T) {
 func TestWithoutRedisEverythingWorks(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
-	i := newInstance(t, home, "unix:///nowhere/redis.sock", 100*time.Millisecond, nil)
+	i := newInstance(t, home, "unix:///nowhere/redis.sock", cache.Options{Term: 100 * time.Millisecond})
 	c := newCells(t, home, 1)[0]
 	for want := range int64(5) {
 		n, err := i.write(t.Context(), c)
@@ -226,7 +228,7 @@ func TestWithoutRedisEverythingWorks(t *testing.T) {
 func TestAWriterThatDiesLeavesNoOldCopyBehind(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
-	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), 0, nil)
+	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), steady)
 	c := newCells(t, home, 1)[0]
 	i.awaitTrust(t)
 	_, err := i.read(t.Context(), c)
@@ -248,7 +250,7 @@ func TestAFullRedisServesOn(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)
 	redis := cachetest.Start(t, "4mb")
-	i := newInstance(t, home, redis.URL(), 0, nil)
+	i := newInstance(t, home, redis.URL(), steady)
 	newCells(t, home, 0)
 	i.awaitTrust(t)
 	filler := string(make([]byte, 20_000))
@@ -271,8 +273,9 @@ func TestNoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
 	home := server.NewDatabase(t)
 	redis := cachetest.Start(t, "64mb")
 	const term = 200 * time.Millisecond
+	hurried := cache.Options{Term: term}
 	cut := newCable(t, redis)
-	instances := []*instance{newInstance(t, home, redis.URL(), term, nil), newInstance(t, home, cut.URL(), term, nil)}
+	instances := []*instance{newInstance(t, home, redis.URL(), hurried), newInstance(t, home, cut.URL(), hurried)}
 	cells := newCells(t, home, 6)
 	for _, i := range instances {
 		i.awaitTrust(t)
@@ -368,26 +371,34 @@ func TestTheLastWriteOfAUserIsKnownOrSaidNotToBe(t *testing.T) {
 	redis := cachetest.Start(t, "64mb")
 	var position atomic.Uint64
 	position.Store(100)
-	i := newInstance(t, home, redis.URL(), 0, func(context.Context) (uint64, error) { return position.Load(), nil })
+	began := time.Now()
+	// Until a write is as long ago as the furthest replica may be behind, twice.
+	isYoung := func() bool { return time.Since(began) < 2*database.ReplicaLag }
+	_, err := home.Connect(t).Exec(t.Context(), "UPDATE cache_state SET epoch_began = now()")
+	require.NoError(t, err)
+	i := newInstance(t, home, redis.URL(), cache.Options{
+		RoundTrip: steady.RoundTrip, Position: func(context.Context) (uint64, error) { return position.Load(), nil },
+	})
 	c := newCells(t, home, 1)[0]
 	i.awaitTrust(t)
 	_, ok := i.LastWrite(t.Context(), c.id)
-	require.False(t, ok, "the epoch is so young that an earlier write may not have been noted")
+	require.False(t, ok && isYoung(), "the epoch is so young that an earlier write may not have been noted")
 
-	_, err := home.Connect(t).Exec(t.Context(), "UPDATE cache_state SET epoch_began = now() - interval '1 hour'")
+	_, err = home.Connect(t).Exec(t.Context(), "UPDATE cache_state SET epoch_began = now() - interval '1 hour'")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { _, ok = i.LastWrite(t.Context(), c.id); return ok }, 10*time.Second, 5*time.Millisecond)
+	known := func() (at uint64) {
+		t.Helper()
+		require.Eventually(t, func() bool { at, ok = i.LastWrite(t.Context(), c.id); return ok }, 30*time.Second, 5*time.Millisecond)
+		return at
+	}
+	known()
 	_, err = i.write(t.Context(), c)
 	require.NoError(t, err)
-	at, ok := i.LastWrite(t.Context(), c.id)
-	require.True(t, ok)
-	assert.EqualValues(t, 100, at)
+	assert.EqualValues(t, 100, known())
 	position.Store(50) // Another instance's answer may come late.
 	_, err = i.write(t.Context(), c)
 	require.NoError(t, err)
-	at, ok = i.LastWrite(t.Context(), c.id)
-	require.True(t, ok)
-	assert.EqualValues(t, 100, at, "a position never goes back")
+	assert.EqualValues(t, 100, known(), "a position never goes back")
 
 	release, err := i.Hold(t.Context(), []database.Scope{database.OwnerScope(c.id)})
 	require.NoError(t, err)
@@ -395,15 +406,16 @@ func TestTheLastWriteOfAUserIsKnownOrSaidNotToBe(t *testing.T) {
 	assert.False(t, ok, "a write is under way")
 	require.NoError(t, release(t.Context(), nil))
 
+	began = time.Now() // The next epoch is younger.
 	redis.Kill()
 	redis.Restart()
 	require.Eventually(t, func() bool {
 		at, ok := i.LastWrite(t.Context(), c.id)
-		if ok && at < 100 {
+		if ok && at < 100 && isYoung() {
 			t.Errorf("a Redis that has forgotten the position says %d", at)
 		}
 		return i.sum(t, "radpanel_cache_revocations_total") > 0 && i.trusted(t) == 1
 	}, 30*time.Second, 5*time.Millisecond)
 	_, ok = i.LastWrite(t.Context(), c.id)
-	assert.False(t, ok)
+	assert.False(t, ok && isYoung())
 }
