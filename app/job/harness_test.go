@@ -118,7 +118,10 @@ func succeed(_ context.Context, run *job.Run) (job.Outcome, error) {
 	return job.Outcome{Commit: effect(run)}, nil
 }
 
-// hurried are options with which a test need not wait long.
+// killedLease is the lease of a worker that is killed: what a test waits for its job to be taken up.
+const killedLease = 5 * time.Second
+
+// hurried are options with which a test need not wait long. No worker is taken for dead because the machine is busy.
 func (f *fixture) hurried(handler job.Handler) job.Options {
 	metrics, err := job.NewMetrics(prometheus.NewRegistry())
 	if err != nil {
@@ -126,7 +129,7 @@ func (f *fixture) hurried(handler job.Handler) job.Options {
 	}
 	return job.Options{
 		DB: f.DB, Handlers: map[string]job.Handler{kind: handler}, Concurrency: 2, Log: slog.New(slog.DiscardHandler), Metrics: metrics,
-		Lease: 900 * time.Millisecond, Renewal: 150 * time.Millisecond, PollInterval: 10 * time.Millisecond,
+		Lease: time.Minute, Renewal: 150 * time.Millisecond, PollInterval: 10 * time.Millisecond,
 	}
 }
 
@@ -154,11 +157,13 @@ func workForever(url config.Secret) int {
 		return 1
 	}
 	f := &fixture{DB: db}
-	worker, err := job.NewWorker(f.hurried(func(ctx context.Context, run *job.Run) (job.Outcome, error) {
+	options := f.hurried(func(ctx context.Context, run *job.Run) (job.Outcome, error) {
 		fmt.Println("running", run.ID)
 		<-ctx.Done()
 		return job.Outcome{}, ctx.Err()
-	}))
+	})
+	options.Lease = killedLease
+	worker, err := job.NewWorker(options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

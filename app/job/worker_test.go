@@ -61,9 +61,7 @@ func TestManyWorkersDoEachJobOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for range 4 {
-		options := f.hurried(succeed)
-		options.Lease = time.Minute // None is taken for dead.
-		start(t, options)
+		start(t, f.hurried(succeed))
 	}
 	const users, jobsEach = 20, 8
 	var wait sync.WaitGroup
@@ -202,10 +200,11 @@ func TestAStolenLeaseInterruptsAndCommitsNothing(t *testing.T) {
 	f := newFixture(t)
 	queued := f.enqueue(t, kind)
 	entered, cause := make(chan struct{}), make(chan error, 1)
+	enter := sync.OnceFunc(func() { close(entered) })
 	var abandoned atomic.Bool
 	ended := make(chan struct{})
 	worker := start(t, f.hurried(func(ctx context.Context, run *job.Run) (job.Outcome, error) {
-		close(entered)
+		enter()
 		<-ctx.Done()
 		cause <- context.Cause(ctx)
 		// A handler that does not notice goes on to the end: its effect must not come about.
@@ -232,9 +231,10 @@ func TestAWorkerThatWasTakenForDeadCannotComplete(t *testing.T) {
 	f := newFixture(t)
 	queued := f.enqueue(t, kind)
 	entered, goOn := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) })
 	var abandoned atomic.Bool
 	options := f.hurried(func(_ context.Context, run *job.Run) (job.Outcome, error) {
-		close(entered)
+		enter()
 		<-goOn
 		return job.Outcome{
 			Commit:  effect(run),
@@ -248,9 +248,7 @@ func TestAWorkerThatWasTakenForDeadCannotComplete(t *testing.T) {
 	_, err := f.Exec(t.Context(), "UPDATE jobs SET lease_until = now() - interval '1 second'")
 	require.NoError(t, err)
 
-	taker := f.hurried(succeed)
-	taker.Lease = time.Minute // It is not to lose its own on a busy machine.
-	start(t, taker)
+	start(t, f.hurried(succeed))
 	done := f.await(t, queued, job.StateSucceeded)
 	assert.Equal(t, int32(2), done.Attempt)
 	close(goOn)
@@ -265,8 +263,9 @@ func TestStopGivesJobsBackAtOnce(t *testing.T) {
 	f := newFixture(t)
 	queued := f.enqueue(t, kind)
 	entered := make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) })
 	worker, err := job.NewWorker(f.hurried(func(ctx context.Context, _ *job.Run) (job.Outcome, error) {
-		close(entered)
+		enter()
 		<-ctx.Done()
 		return job.Outcome{}, ctx.Err()
 	}))
@@ -288,8 +287,9 @@ func TestStopIsBounded(t *testing.T) {
 	f := newFixture(t)
 	f.enqueue(t, kind)
 	entered, goOn := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) })
 	worker := start(t, f.hurried(func(context.Context, *job.Run) (job.Outcome, error) {
-		close(entered)
+		enter()
 		<-goOn // Deaf to its context.
 		return job.Outcome{}, nil
 	}))

@@ -125,7 +125,7 @@ func (f *fixture) requireCount(t testing.TB, p dbgen.Panel, want int) {
 	require.Equal(t, want, kept, "the kept count must be the number of records")
 }
 
-// options are those of a worker with which a test need not wait long.
+// options are those of a worker with which a test need not wait long. None is taken for dead because the machine is busy.
 func options(db *database.DB, store file.Store) job.Options {
 	log := slog.New(slog.DiscardHandler)
 	metrics, err := job.NewMetrics(prometheus.NewRegistry())
@@ -134,7 +134,7 @@ func options(db *database.DB, store file.Store) job.Options {
 	}
 	return job.Options{
 		DB: db, Handlers: NewTransfers(db, store, log).Handlers(), Concurrency: 2, Log: log, Metrics: metrics,
-		Lease: 900 * time.Millisecond, Renewal: 150 * time.Millisecond, PollInterval: 10 * time.Millisecond,
+		Lease: time.Minute, Renewal: 150 * time.Millisecond, PollInterval: 10 * time.Millisecond,
 	}
 }
 

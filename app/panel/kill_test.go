@@ -85,7 +85,9 @@ func workUntilKilled() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	worker, err := job.NewWorker(options(db, &stuckStore{Disk: disk}))
+	settings := options(db, &stuckStore{Disk: disk})
+	settings.Lease = 5 * time.Second // What the test waits for its job to be taken up.
+	worker, err := job.NewWorker(settings)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
