@@ -23,7 +23,7 @@ func panelProblem(err error) error {
 		p.Errors = details
 		return p
 	}
-	for _, limit := range []error{panel.ErrTooManyPanels, panel.ErrTooManyRecords, panel.ErrTooManyFiles, job.ErrNotFailed} {
+	for _, limit := range []error{panel.ErrTooManyPanels, panel.ErrTooManyRecords, panel.ErrTooManyFiles, panel.ErrFileDeleted, job.ErrNotFailed} {
 		if errors.Is(err, limit) {
 			return problem(http.StatusConflict, sentence(limit))
 		}

@@ -36,7 +36,7 @@ func (a *API) receive(ctx context.Context, panelID uuid.UUID, in Raw) (id uuid.U
 	return id, upload, err
 }
 
-// keepUpload commits the row that owns an upload. If no row came to own it the bytes are removed. Where that is not
+// keepUpload commits the row that owns an upload, whose key no other request has. If no row came to own it the bytes are removed. Where that is not
 // known they stay: the housekeeping finds out, and a row without its bytes would be worse.
 func keepUpload[T any](ctx context.Context, a *API, upload file.Upload, commit func() (*created[T], error)) (*created[T], error) {
 	out, err := commit()

@@ -17,6 +17,9 @@ import (
 const (
 	// uploadValidity is for how long an address takes an upload: as long as one through the service may take.
 	uploadValidity = transferTime
+	// completionValidity is for how long an upload can be completed after it was begun. Housekeeping leaves its bytes alone for
+	// longer (see orphanAge in app/job).
+	completionValidity = time.Hour
 	// downloadValidity is for how long an address gives a download. The browser follows it at once.
 	downloadValidity = 5 * time.Minute
 )
@@ -31,7 +34,8 @@ func (a *API) registerUploads() {
 	}), a.beginUpload)
 	register(a, forTransfer(a.signedIn(huma.Operation{
 		OperationID: "complete-upload", Method: http.MethodPost, Path: "/panels/{panel_id}/uploads/completions", Tags: []string{tagFiles},
-		Summary: "Attach a file that was sent to the file store", Description: "Can be repeated: it answers with the same file.",
+		Summary:       "Attach a file that was sent to the file store",
+		Description:   "Within an hour of its beginning. Can be repeated: it answers with the same file, unless that was deleted.",
 		DefaultStatus: http.StatusCreated,
 	})), a.completeUpload)
 }
@@ -58,11 +62,14 @@ type uploadTargetOutput struct{ Body UploadTarget }
 // pendingUpload is what a completion token holds. Nothing of it is kept here: an upload that is never completed is bytes
 // without a row, which housekeeping removes.
 type pendingUpload struct {
+	// ID is a UUIDv7: it also tells when the upload was begun.
 	ID   uuid.UUID `json:"i"`
 	User uuid.UUID `json:"u"`
 	Name string    `json:"n"`
 	Size int64     `json:"s"`
 }
+
+func (p pendingUpload) begunAt() time.Time { return time.Unix(p.ID.Time().UnixTime()) }
 
 func uploadList(panelID uuid.UUID) string { return "upload " + panelID.String() }
 
@@ -126,9 +133,17 @@ func (a *API) completeUpload(ctx context.Context, in *completeUploadInput) (*cre
 	if made, err := a.completed(ctx, in.PanelID, pending.ID); !errors.Is(err, database.ErrNotFound) {
 		return made, err
 	}
-	upload, err := file.Examine(ctx, a.Files, a.fileKey(ctx, pending.ID))
+	if a.Now().After(pending.begunAt().Add(completionValidity)) {
+		return nil, problem(http.StatusConflict, "This upload was begun too long ago. Begin it anew.")
+	}
+	key := a.fileKey(ctx, pending.ID)
+	// Before its bytes are read, which may go in between.
+	if err := a.Panels.CheckUpload(ctx, owner(ctx), key); err != nil {
+		return nil, err
+	}
+	upload, err := file.Examine(ctx, a.Files, key)
 	if errors.Is(err, file.ErrNotFound) {
-		return nil, problem(http.StatusConflict, "The file has not been sent yet. Send it to the address that was given, then complete the upload.")
+		return nil, problem(http.StatusConflict, "The file has not been sent yet, or was deleted. Send it to the address that was given, then complete the upload.")
 	}
 	if err != nil {
 		return nil, err
@@ -136,19 +151,18 @@ func (a *API) completeUpload(ctx context.Context, in *completeUploadInput) (*cre
 	if upload.Size != pending.Size {
 		return nil, problem(http.StatusConflict, "The file that was sent is not as long as was announced. Begin the upload anew.")
 	}
-	made, err := keepUpload(ctx, a, upload, func() (*created[File], error) {
-		made, err := create(ctx, a, creation{Operation: "complete-upload"}, func(tx *database.Tx) (*created[File], error) {
-			made, err := a.Panels.AttachFile(ctx, tx, owner(ctx), in.PanelID, pending.ID, pending.Name, upload)
-			if err != nil {
-				return nil, err
-			}
-			return &created[File]{Location: panelPath(in.PanelID) + "/files/" + made.ID.String(), Body: fileOf(made)}, nil
-		})
-		if errors.Is(err, database.ErrConflict) { // Another completion was faster: the bytes are the row's.
-			return a.completed(ctx, in.PanelID, pending.ID)
+	// Whatever becomes of this the bytes stay: other completions have the same ones, and this one can be sent again. If no row
+	// comes to own them they go with the housekeeping.
+	made, err := create(ctx, a, creation{Operation: "complete-upload"}, func(tx *database.Tx) (*created[File], error) {
+		made, err := a.Panels.AttachFile(ctx, tx, owner(ctx), in.PanelID, pending.ID, pending.Name, upload)
+		if err != nil {
+			return nil, err
 		}
-		return made, err
+		return &created[File]{Location: panelPath(in.PanelID) + "/files/" + made.ID.String(), Body: fileOf(made)}, nil
 	})
+	if errors.Is(err, database.ErrConflict) { // Another completion was faster.
+		return a.completed(ctx, in.PanelID, pending.ID)
+	}
 	return made, err
 }
 

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +18,7 @@ import (
 	"github.com/radpanel/radpanel/app/api"
 	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/file/s3test"
+	"github.com/radpanel/radpanel/app/job"
 )
 
 func (c *client) beginUpload(t testing.TB, panel api.Panel, name string, size int) (target api.UploadTarget) {
@@ -43,11 +46,7 @@ func sendTo(t testing.TB, target api.UploadTarget, content string) int {
 func TestFilesGoStraightToTheFileStoreAndBack(t *testing.T) {
 	t.Parallel()
 	store := s3test.Start(t)
-	s := newService(t, func(c *config.Config) {
-		with := store.Config()
-		c.FileStore, c.S3Endpoint, c.S3Region, c.S3Bucket = with.FileStore, with.S3Endpoint, with.S3Region, with.S3Bucket
-		c.S3AccessKey, c.S3SecretKey = with.S3AccessKey, with.S3SecretKey
-	})
+	s := newUploadService(t, store)
 	ada, eve := s.signUp(t), s.signUp(t)
 	panel := ada.newPanel(t, "Customers")
 	completions := "/panels/" + panel.ID.String() + "/uploads/completions"
@@ -101,6 +100,79 @@ func TestFilesGoStraightToTheFileStoreAndBack(t *testing.T) {
 	r.is(t, http.StatusServiceUnavailable)
 	assert.NotEmpty(t, r.Header.Get("Retry-After"))
 	ada.do(t, "GET", "/panels/"+panel.ID.String()+"/files", nil).is(t, http.StatusOK)
+}
+
+// newUploadService is a service whose files go straight to an S3 server.
+func newUploadService(t *testing.T, store *s3test.Server) *service {
+	t.Helper()
+	with := store.Config()
+	return newService(t, func(c *config.Config) {
+		c.FileStore, c.S3Endpoint, c.S3Region, c.S3Bucket = with.FileStore, with.S3Endpoint, with.S3Region, with.S3Bucket
+		c.S3AccessKey, c.S3SecretKey = with.S3AccessKey, with.S3SecretKey
+	})
+}
+
+// What fails for the moment takes no bytes away: the same completion is sent again, and others may have the same bytes.
+func TestACompletionThatIsRefusedForTheMomentCanBeSentAgain(t *testing.T) {
+	t.Parallel()
+	s := newUploadService(t, s3test.Start(t))
+	c := s.signUp(t)
+	panel := c.newPanel(t, "Customers")
+	target := c.beginUpload(t, panel, "notes.txt", 5)
+	require.Equal(t, http.StatusOK, sendTo(t, target, "hello"))
+	completion := map[string]any{"completion": target.Completion}
+
+	conn := s.Database.Connect(t)
+	_, err := conn.Exec(t.Context(), "UPDATE promotion.fence SET writable = false")
+	require.NoError(t, err)
+	c.do(t, "POST", path(panel, "uploads", "completions"), completion).is(t, http.StatusServiceUnavailable)
+	_, err = conn.Exec(t.Context(), "UPDATE promotion.fence SET writable = true")
+	require.NoError(t, err)
+
+	var made api.File
+	c.do(t, "POST", path(panel, "uploads", "completions"), completion).is(t, http.StatusCreated).decode(t, &made)
+	assert.Equal(t, "hello", string(c.do(t, "GET", path(panel, "files", made.ID, "content"), nil).is(t, http.StatusOK).Body))
+}
+
+// A row would come back whose bytes are about to go.
+func TestACompletionDoesNotBringADeletedFileBack(t *testing.T) {
+	t.Parallel()
+	s := newUploadService(t, s3test.Start(t))
+	c := s.signUp(t)
+	panel := c.newPanel(t, "Customers")
+	target := c.beginUpload(t, panel, "notes.txt", 5)
+	require.Equal(t, http.StatusOK, sendTo(t, target, "hello"))
+	complete := func() answer {
+		return c.do(t, "POST", path(panel, "uploads", "completions"), map[string]any{"completion": target.Completion})
+	}
+	var made api.File
+	complete().is(t, http.StatusCreated).decode(t, &made)
+	c.do(t, "DELETE", path(panel, "files", made.ID), nil).is(t, http.StatusNoContent)
+	assert.Contains(t, complete().is(t, http.StatusConflict).problem(t).Detail, "deleted")
+
+	keeper := job.NewHousekeeper(job.HousekeepingOptions{DB: s.DB, Store: s.Files, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, keeper.Tidy(t.Context()))
+	assert.Contains(t, complete().is(t, http.StatusConflict).problem(t).Detail, "deleted")
+	assert.Empty(t, walk[api.File](t, c, path(panel, "files")+"?limit=50"))
+}
+
+func TestAnUploadIsCompletedWithinAnHour(t *testing.T) {
+	t.Parallel()
+	s := newUploadService(t, s3test.Start(t))
+	c := s.signUp(t)
+	panel := c.newPanel(t, "Customers")
+	first, second := c.beginUpload(t, panel, "a.txt", 5), c.beginUpload(t, panel, "b.txt", 5)
+	for _, target := range []api.UploadTarget{first, second} {
+		require.Equal(t, http.StatusOK, sendTo(t, target, "hello"))
+	}
+	complete := func(target api.UploadTarget) answer {
+		return c.do(t, "POST", path(panel, "uploads", "completions"), map[string]any{"completion": target.Completion})
+	}
+	s.Clock.Advance(50 * time.Minute)
+	complete(first).is(t, http.StatusCreated)
+	s.Clock.Advance(11 * time.Minute)
+	complete(first).is(t, http.StatusCreated) // It answers with the same file.
+	assert.Contains(t, complete(second).is(t, http.StatusConflict).problem(t).Detail, "too long ago")
 }
 
 // A panel on this machine is opened as localhost and as 127.0.0.1 alike, and a page may talk to the host alone that it is from.

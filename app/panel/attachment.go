@@ -20,7 +20,8 @@ const (
 	unnamed = "file"
 )
 
-// AttachFile adds an uploaded file to a panel in the given transaction; id is that of the upload's key.
+// AttachFile adds an uploaded file to a panel in the given transaction; id is that of the upload's key. ErrFileDeleted if its
+// bytes are about to go.
 func (s *Service) AttachFile(ctx context.Context, tx *database.Tx, owner Owner, panelID, id uuid.UUID, name string, upload file.Upload) (dbgen.File, error) {
 	if _, err := tx.LockPanel(ctx, dbgen.LockPanelParams{Bucket: owner.Bucket, ID: panelID, UserID: owner.UserID}); err != nil {
 		return dbgen.File{}, err
@@ -33,10 +34,28 @@ func (s *Service) AttachFile(ctx context.Context, tx *database.Tx, owner Owner, 
 		return dbgen.File{}, ErrTooManyFiles
 	}
 	tx.Changes(database.OwnerScope(owner.UserID))
-	return tx.CreateFile(ctx, dbgen.CreateFileParams{
+	made, err := tx.CreateFile(ctx, dbgen.CreateFileParams{
 		Bucket: owner.Bucket, ID: id, PanelID: panelID, UserID: owner.UserID, Name: CleanFileName(name),
 		ContentType: upload.ContentType, SizeBytes: upload.Size, SHA256: upload.SHA256[:], StoreKey: upload.Key.String(),
 	})
+	if err != nil {
+		return dbgen.File{}, err
+	}
+	// Last: the row has waited for a deletion of an earlier one with its id.
+	return made, refuseDeleted(ctx, tx.Queries, owner, upload.Key)
+}
+
+// CheckUpload tells whether an upload may still be attached; ErrFileDeleted if it was, and the file was deleted.
+func (s *Service) CheckUpload(ctx context.Context, owner Owner, key file.Key) error {
+	return refuseDeleted(ctx, s.db.Queries, owner, key)
+}
+
+func refuseDeleted(ctx context.Context, queries *dbgen.Queries, owner Owner, key file.Key) error {
+	removed, err := queries.IsFileRemoved(ctx, dbgen.IsFileRemovedParams{Bucket: owner.Bucket, StoreKey: key.String()})
+	if err == nil && removed {
+		return ErrFileDeleted
+	}
+	return err
 }
 
 // GetFile reads the row of a file; database.ErrNotFound if there is none, or its panel is deleted.

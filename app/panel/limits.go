@@ -35,6 +35,8 @@ var (
 	ErrTooManyRecords = fmt.Errorf("a panel holds at most %d records; delete some first, or use another panel", MaxRecords)
 	// ErrTooManyFiles: the panel has MaxFiles.
 	ErrTooManyFiles = fmt.Errorf("a panel holds at most %d files; delete some first", MaxFiles)
+	// ErrFileDeleted: the upload was attached before, and the file was deleted.
+	ErrFileDeleted = errors.New("this file was deleted; upload it anew")
 )
 
 // InvalidError says what is wrong with one value that a user gave.

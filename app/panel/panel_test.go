@@ -14,6 +14,7 @@ import (
 
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/dbgen"
+	"github.com/radpanel/radpanel/app/file"
 )
 
 func pointer[T any](value T) *T { return &value }
@@ -356,4 +357,43 @@ func TestPositionsComeBackFromCursors(t *testing.T) {
 	assert.Equal(t, Position{Text: "T", Time: at}, RecordPosition(dbgen.Record{Title: "T", UpdatedAt: at}))
 	_, err := NewService(nil, nil, nil).List(t.Context(), Owner{}, "title", "", Position{}, 1)
 	require.ErrorContains(t, err, `sort: "title"; expected created, updated or name`)
+}
+
+// The bytes of a deleted file are about to go, also while its deletion is not committed yet.
+func TestAFileThatWasDeletedIsNotAttachedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := f.newPanel(t, "Plants")
+	id := uuid.Must(uuid.NewV7())
+	key := file.NewKey(uint8(f.owner.Bucket), id)
+	upload, err := file.Receive(t.Context(), f.store, key, strings.NewReader("leaf"), 100)
+	require.NoError(t, err)
+	attach := func() error {
+		return f.db.InTx(t.Context(), func(tx *database.Tx) error {
+			_, err := f.AttachFile(t.Context(), tx, f.owner, p.ID, id, "leaf.txt", upload)
+			return err
+		})
+	}
+	require.NoError(t, attach())
+	require.ErrorIs(t, attach(), database.ErrConflict)
+	require.NoError(t, f.CheckUpload(t.Context(), f.owner, key))
+
+	again := make(chan error, 1)
+	require.NoError(t, f.db.InTx(t.Context(), func(tx *database.Tx) error {
+		_, err := tx.DeleteFile(t.Context(), dbgen.DeleteFileParams{Bucket: f.owner.Bucket, ID: id, PanelID: p.ID, UserID: f.owner.UserID})
+		require.NoError(t, err)
+		go func() { again <- attach() }()
+		require.Eventually(t, func() bool {
+			var waits bool
+			require.NoError(t, f.db.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits))
+			return waits || len(again) > 0
+		}, deadline, tick)
+		return nil
+	}))
+	require.ErrorIs(t, <-again, ErrFileDeleted)
+	require.ErrorIs(t, f.CheckUpload(t.Context(), f.owner, key), ErrFileDeleted)
+	files, err := f.ListFiles(t.Context(), f.owner, p.ID, uuid.Max, 10)
+	require.NoError(t, err)
+	assert.Empty(t, files)
 }

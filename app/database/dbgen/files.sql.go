@@ -154,6 +154,23 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (File, error) 
 	return i, err
 }
 
+const isFileRemoved = `-- name: IsFileRemoved :one
+SELECT EXISTS (SELECT 1 FROM file_removals WHERE bucket = $1 AND store_key = $2)
+`
+
+type IsFileRemovedParams struct {
+	Bucket   int16
+	StoreKey string
+}
+
+// Whether the bytes of a file that was deleted are still to go.
+func (q *Queries) IsFileRemoved(ctx context.Context, arg IsFileRemovedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isFileRemoved, arg.Bucket, arg.StoreKey)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const listDueFileRemovals = `-- name: ListDueFileRemovals :many
 SELECT bucket, store_key, due_at FROM file_removals WHERE due_at <= now() ORDER BY due_at LIMIT $1
 `

@@ -29,6 +29,10 @@ WHERE f.bucket = $1 AND f.id = $2 AND f.panel_id = $3 AND f.user_id = $4
 -- name: ListDueFileRemovals :many
 SELECT * FROM file_removals WHERE due_at <= now() ORDER BY due_at LIMIT sqlc.arg(batch);
 
+-- name: IsFileRemoved :one
+-- Whether the bytes of a file that was deleted are still to go.
+SELECT EXISTS (SELECT 1 FROM file_removals WHERE bucket = $1 AND store_key = $2);
+
 -- name: DeleteFileRemoval :exec
 DELETE FROM file_removals WHERE bucket = $1 AND store_key = $2;
 

@@ -603,7 +603,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a file that was sent to the file store
-         * @description Can be repeated: it answers with the same file.
+         * @description Within an hour of its beginning. Can be repeated: it answers with the same file, unless that was deleted.
          */
         post: operations["complete-upload"];
         delete?: never;
