@@ -1,6 +1,11 @@
 package engine
 
-import "regexp"
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"regexp"
+)
 
 // The names that tell of a secret, and what is given as one.
 const (
@@ -46,4 +51,35 @@ func Redact(text string) string {
 	})
 	text = changed.ReplaceAllString(text, "${1}"+secretText)
 	return keyID.ReplaceAllString(text, secretText)
+}
+
+// RedactDocument is Redact of a text that may be a JSON document, which then stays one: its texts are masked, each by itself.
+func RedactDocument(text []byte) []byte {
+	var document any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&document) != nil || decoder.Decode(new(any)) != io.EOF { //nolint:errorlint // The decoder's own, as it is.
+		return []byte(Redact(string(text)))
+	}
+	masked, err := json.Marshal(redactValue(document))
+	if err != nil { // What was decoded can be encoded.
+		return []byte(Redact(string(text)))
+	}
+	return append(masked, '\n')
+}
+
+func redactValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		return Redact(v)
+	case []any:
+		for i := range v {
+			v[i] = redactValue(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = redactValue(v[key])
+		}
+	}
+	return value
 }

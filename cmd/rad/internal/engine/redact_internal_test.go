@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -62,4 +63,16 @@ func FuzzRedact(f *testing.F) {
 		once := Redact(text)
 		assert.Equal(t, once, Redact(once))
 	})
+}
+
+// A preview is read again by rad, so it has to stay what it is.
+func TestAJSONDocumentStaysOneWhenItIsMasked(t *testing.T) {
+	t.Parallel()
+	masked := RedactDocument([]byte(`{"diagnostics":[{"message":"cannot connect to postgres://owner:hunter2hunter2@db \"x\""}],
+		"inner":"{\"password\":\"hunter2hunter2\"}","serial":12345678901234567890}`))
+	assert.True(t, json.Valid(masked), "%s", masked)
+	assert.NotContains(t, string(masked), "hunter2")
+	assert.Contains(t, string(masked), "12345678901234567890")
+	assert.Equal(t, "the password is hunter2? password=[secret]", string(RedactDocument([]byte("the password is hunter2? password=hunter2hunter2"))))
+	assert.JSONEq(t, `{"a":1}`, string(RedactDocument([]byte(`{"a":1}`))))
 }
