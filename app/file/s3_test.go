@@ -150,6 +150,26 @@ func TestABrowserTalksToS3BySignedAddressesOnly(t *testing.T) {
 	}
 }
 
+// While there is a peer, nobody is sent past the service: the address would be of no use when the panel goes back to a stack that
+// has none.
+func TestNothingIsSignedWhileThereIsAPeer(t *testing.T) {
+	t.Parallel()
+	store, _ := openS3(t)
+	shared, key := &file.Shared{Store: store}, newKey(t, 3)
+	signed := func() (addresses []string) {
+		upload, _, err := shared.SignUpload(t.Context(), key, 5, time.Minute)
+		require.NoError(t, err)
+		download, err := shared.SignDownload(t.Context(), key, time.Minute, http.Header{})
+		require.NoError(t, err)
+		return []string{upload, download}
+	}
+	assert.NotContains(t, signed(), "")
+	shared.Join(&file.Peer{URL: "http://127.0.0.1:1"})
+	assert.Equal(t, []string{"", ""}, signed())
+	shared.Join(nil)
+	assert.NotContains(t, signed(), "")
+}
+
 // A front, such as a CDN, passes on under the server's own name what was signed for that.
 func TestABrowserReachesS3ByAFront(t *testing.T) {
 	t.Parallel()

@@ -42,17 +42,18 @@ func (m *Moving) SignUpload(ctx context.Context, key Key, size int64, valid time
 	return "", nil, nil
 }
 
-// SignDownload implements [Signer]. What is not here yet has to go through the service, which fetches it.
+// SignDownload implements [Signer]. While there is a peer, all goes through the service: what is not here yet it fetches, and an
+// address is of no use any more when the panel goes back to a stack that has none.
 func (s *Shared) SignDownload(ctx context.Context, key Key, valid time.Duration, headers http.Header) (string, error) {
-	if signer, ok := s.Store.(Signer); ok {
+	if signer, ok := s.Store.(Signer); ok && s.peer.Load() == nil {
 		return signer.SignDownload(ctx, key, valid, headers)
 	}
 	return "", nil
 }
 
-// SignUpload implements [Signer].
+// SignUpload implements [Signer]; see SignDownload.
 func (s *Shared) SignUpload(ctx context.Context, key Key, size int64, valid time.Duration) (string, http.Header, error) {
-	if signer, ok := s.Store.(Signer); ok {
+	if signer, ok := s.Store.(Signer); ok && s.peer.Load() == nil {
 		return signer.SignUpload(ctx, key, size, valid)
 	}
 	return "", nil, nil

@@ -178,6 +178,9 @@ func (r *Run) ResultKey() file.Key {
 	return file.NewKey(uint8(r.Bucket), uuid.NewSHA1(r.ID, fmt.Appendf(nil, "attempt %d", r.Attempt))) //nolint:gosec // 0-255 by a CHECK.
 }
 
+// reportTime bounds the writing of a report.
+const reportTime = 100 * time.Millisecond
+
 // Report shows the user how far the job is, in units of the handler's choice. It may be called as often as is
 // convenient; it writes at most twice a second, and a report that cannot be written is left out.
 func (r *Run) Report(ctx context.Context, done, total int64) {
@@ -186,6 +189,9 @@ func (r *Run) Report(ctx context.Context, done, total int64) {
 		return
 	}
 	r.reported = time.Now()
+	// Whoever reports may have a transaction open, for which a pooler that is paused waits, while it keeps the report back.
+	ctx, cancel := context.WithTimeout(ctx, reportTime)
+	defer cancel()
 	_, err := r.worker.db.SetJobProgress(ctx, dbgen.SetJobProgressParams{
 		Bucket: r.Bucket, ID: r.ID, Attempt: r.Attempt, Worker: r.worker.id, Done: done, Total: total,
 	})
