@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +48,7 @@ func (p *Prometheus) Measure(ctx context.Context, plan stacks.ScalingPlan, tier 
 		var series Series
 		var err error
 		expression, recorded := m.expression()
-		series.Points, err = p.read(ctx, m.whileMeasured(expression), promapi.Range{Start: now.Add(-Recent), End: now, Step: Step})
+		series.Points, err = p.recent(ctx, m, expression, promapi.Range{Start: now.Add(-Recent), End: now, Step: Step})
 		if err == nil && recorded {
 			series.Lows, err = p.read(ctx, fmt.Sprintf("min_over_time(%s[%dm])", expression, int(LowStep.Minutes())),
 				promapi.Range{Start: now.Add(-History), End: now, Step: LowStep})
@@ -59,6 +61,26 @@ func (p *Prometheus) Measure(ctx context.Context, plan stacks.ScalingPlan, tier 
 		}
 	}
 	return measured, nil
+}
+
+// recent gives the points of a measurement up to when it was last recorded. Prometheus goes on with a figure for minutes, each
+// point of which has the time that it was asked for.
+func (p *Prometheus) recent(ctx context.Context, m Measurement, expression string, span promapi.Range) ([]Point, error) {
+	points, err := p.read(ctx, m.whileMeasured(expression), span)
+	if err != nil || len(points) == 0 {
+		return nil, err
+	}
+	recorded, err := p.read(ctx, "timestamp("+expression+")", span)
+	if err != nil || len(recorded) == 0 {
+		return nil, err
+	}
+	last := points[len(points)-1]
+	at := time.UnixMilli(int64(math.Round(recorded[len(recorded)-1].Figure * 1000)))
+	if !last.At.After(at) {
+		return points, nil
+	}
+	points = slices.DeleteFunc(points, func(point Point) bool { return !point.At.Before(at) })
+	return append(points, Point{At: at, Figure: last.Figure}), nil
 }
 
 // whileMeasured leaves out of an expression the times at which nobody answered who tells the figure. One that looks back on a

@@ -1,6 +1,7 @@
 package advise_test
 
 import (
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -104,6 +105,30 @@ func TestARateOfAnExporterThatIsGoneIsNotTakenForAFigure(t *testing.T) {
 	require.Len(t, advice.Missing, 1)
 	assert.Equal(t, advise.Of(stacks.HostCPU), advice.Missing[0].Measurement)
 	assert.Contains(t, advice.Missing[0].Problem, "last measured 3 min ago")
+}
+
+// Prometheus goes on with a figure for five minutes after it was last recorded, unless it was told that it ended: not when
+// it stopped itself meanwhile.
+func TestAFigureIsAsOldAsItsLastSample(t *testing.T) {
+	t.Parallel()
+	at := time.Now().Truncate(time.Second)
+	for _, age := range []time.Duration{time.Minute, 3 * time.Minute, 6 * time.Minute} {
+		all := append(history()[1:], prometheustest.Series{
+			Name: "radpanel:host_cpu:percent", From: time.Hour, To: age, Every: advise.Step, At: func(time.Duration) float64 { return 20 },
+		})
+		source, err := advise.NewPrometheus(prometheustest.Start(t, at, all...))
+		require.NoError(t, err)
+		measured, err := source.Measure(t.Context(), stacks.Plan(), stacks.MVP, at)
+		require.NoError(t, err)
+		advice := advise.Advise(load(t, "local-mvp"), stacks.Plan(), measured, at)
+		if age < 2*time.Minute {
+			assert.Equal(t, advise.Stay, advice.Verdict, "%v", advice.Missing)
+			continue
+		}
+		require.Len(t, advice.Missing, 1, age)
+		assert.Equal(t, advise.Of(stacks.HostCPU), advice.Missing[0].Measurement)
+		assert.Contains(t, advice.Missing[0].Problem, fmt.Sprintf("last measured %d min ago", int(age.Minutes())))
+	}
 }
 
 // What is over since a stack came up has been over no longer than that.
