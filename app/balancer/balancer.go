@@ -52,6 +52,8 @@ type Watcher struct {
 	mu sync.Mutex
 	// failed counts the probes in a row that failed, for each backend.
 	failed []int
+	// untold says that Nginx may not have read the file as it is now.
+	untold bool
 }
 
 // New returns a watcher, and writes the file with every instance in: Nginx may start.
@@ -107,6 +109,8 @@ func (w *Watcher) probe(ctx context.Context, i int) {
 	changed, writeErr := w.write()
 	if changed {
 		w.Log.WarnContext(ctx, "the balancer's instances have changed", "backend", address, "out", w.isOut(i), "error", err)
+	}
+	if w.untold {
 		writeErr = errors.Join(writeErr, w.reload())
 	}
 	if writeErr != nil {
@@ -162,14 +166,19 @@ func (w *Watcher) write() (changed bool, err error) {
 	if err := os.WriteFile(temporary, text.Bytes(), 0o600); err != nil {
 		return false, fmt.Errorf("instances of the balancer: %w", err)
 	}
-	return true, os.Rename(temporary, w.File)
+	if err := os.Rename(temporary, w.File); err != nil {
+		return false, fmt.Errorf("instances of the balancer: %w", err)
+	}
+	w.untold = true
+	return true, nil
 }
 
-// reload has Nginx read its files again, which takes no request from anybody.
+// reload has Nginx read its files again, which takes no request from anybody. One that starts just now may have read
+// them already, and written no process id yet: it is told by a later probe.
 func (w *Watcher) reload() error {
 	text, err := os.ReadFile(w.PIDFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // It does not run, and will read the file when it starts.
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("process of nginx: %w", err)
@@ -178,8 +187,13 @@ func (w *Watcher) reload() error {
 	if err != nil || pid <= 1 {
 		return fmt.Errorf("process of nginx: %s holds %q, expected a process id", w.PIDFile, text)
 	}
-	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil && !errors.Is(err, syscall.ESRCH) {
+	err = syscall.Kill(pid, syscall.SIGHUP)
+	if errors.Is(err, syscall.ESRCH) {
+		return nil // It was killed, and left its id.
+	}
+	if err != nil {
 		return fmt.Errorf("reload nginx, process %d: %w", pid, err)
 	}
+	w.untold = false
 	return nil
 }
