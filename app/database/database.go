@@ -109,13 +109,19 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	if err == nil {
 		return conn, nil
 	}
-	if stat := db.pool.Stat(); ctx.Err() != nil && stat.AcquiredConns() < stat.MaxConns() {
+	stat := db.pool.Stat()
+	isFull := stat.AcquiredConns() >= stat.MaxConns()
+	switch {
+	case ctx.Err() != nil && !isFull:
 		return nil, ctx.Err()
+	case !errors.Is(err, context.DeadlineExceeded):
+		return nil, mapError(err)
+	case isFull:
+		return nil, fmt.Errorf("%w: all %d stayed in use for %s", ErrPoolExhausted, stat.MaxConns(), db.wait)
+	default:
+		return nil, fmt.Errorf("%w: %d of %d are in use, and another one was not open after %s",
+			ErrPoolExhausted, stat.AcquiredConns(), stat.MaxConns(), time.Since(asked).Round(time.Millisecond))
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%w (%d of them, for %s)", ErrPoolExhausted, db.pool.Stat().MaxConns(), db.wait)
-	}
-	return nil, mapError(err)
 }
 
 // Exec runs a statement on a connection of its own.

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/radpanel/radpanel/app/config"
 	"github.com/radpanel/radpanel/app/database"
 	"github.com/radpanel/radpanel/app/database/databasetest"
 	"github.com/radpanel/radpanel/app/database/dbgen"
@@ -72,13 +74,30 @@ func TestAWaitForAConnectionIsBounded(t *testing.T) {
 	err := db.InTx(t.Context(), func(*database.Tx) error {
 		start := time.Now()
 		_, err := db.AnyUserExists(t.Context())
-		require.ErrorIs(t, err, database.ErrBusy)
+		require.ErrorIs(t, err, database.ErrPoolExhausted)
+		require.ErrorContains(t, err, "all 1 stayed in use for 200ms")
 		assert.Less(t, time.Since(start), 5*time.Second)
 		return nil
 	})
 	require.NoError(t, err)
 	_, err = db.AnyUserExists(t.Context())
 	require.NoError(t, err, "the connection must be free again")
+}
+
+// One that takes a connection and says nothing is not to be taken for a pool that is too small.
+func TestAConnectionThatIsNotOpenInTimeIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, silent.Close()) }()
+	db, err := database.Open(database.Options{
+		URL: config.Secret("postgres://nobody@" + silent.Addr().String() + "/none"), Connections: 2, Wait: 50 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	defer db.Close()
+	err = db.Ping(t.Context())
+	require.ErrorIs(t, err, database.ErrPoolExhausted)
+	require.ErrorContains(t, err, "0 of 2 are in use, and another one was not open after ")
 }
 
 func TestAnUnreachableDatabaseIsBusy(t *testing.T) {

@@ -25,8 +25,9 @@ var (
 	ErrInvalid = errors.New("value refused by the database")
 	// ErrBusy: no connection was free in time, or the database cannot be reached. Worth another try soon.
 	ErrBusy = errors.New("database busy")
-	// ErrPoolExhausted is the ErrBusy of a pool whose connections all stayed in use.
-	ErrPoolExhausted = fmt.Errorf("%w: all connections stayed in use", ErrBusy)
+	// ErrPoolExhausted is the ErrBusy of a pool that had no connection in time: all stayed in use, or another one took too long to
+	// open. No statement was run.
+	ErrPoolExhausted = fmt.Errorf("%w: no connection was free in time", ErrBusy)
 	// ErrFenced is the ErrBusy of a database that is not to be written to: the panel is being moved, and writes elsewhere or
 	// will in a moment.
 	ErrFenced = fmt.Errorf("%w: fenced", ErrBusy)
