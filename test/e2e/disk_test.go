@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"io"
@@ -46,6 +47,7 @@ func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	first, err := ada.CreateRecord(t.Context(), panel.ID, "first", nil)
 	require.NoError(t, err)
 
+	s.spareLog()
 	ballast := filepath.Join(filepath.Dir(s.State), "ballast")
 	fill(t, ballast)
 	acknowledged := map[string]bool{first.ID: true}
@@ -77,6 +79,24 @@ func TestAFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	}))
 	delete(acknowledged, "") // those that were refused
 	require.Equal(t, len(acknowledged), held, "nothing that was acknowledged is lost")
+}
+
+// spareLog has PostgreSQL begin a segment of its write-ahead log, with a used one to go on in. It refuses a write for which a table
+// has no room, but ends when its log has none, and then nothing is answered until it has recovered.
+func (s *stack) spareLog() {
+	s.t.Helper()
+	connection := s.superuser()
+	defer func() { require.NoError(s.t, connection.Close(context.Background())) }()
+	require.Eventually(s.t, func() bool {
+		for _, statement := range []string{"SELECT pg_switch_wal()", "CHECKPOINT"} {
+			_, err := connection.Exec(s.t.Context(), statement)
+			require.NoError(s.t, err, statement)
+		}
+		var isSpare bool
+		require.NoError(s.t, connection.QueryRow(s.t.Context(), `SELECT EXISTS (SELECT FROM pg_ls_waldir()
+			WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn()))`).Scan(&isSpare))
+		return isSpare
+	}, time.Minute, 100*time.Millisecond, "a segment of the log that is used again")
 }
 
 // writeUntilRefused makes large records until one is refused, and returns why.
