@@ -520,6 +520,66 @@ func TestAnEmptyRecordOfRestartsIsNone(t *testing.T) {
 	assert.Zero(t, f.state("web").Restarts)
 }
 
+func TestWhatIsKilledComesBackOnAFullDisk(t *testing.T) {
+	f := newFixtureIn(t, func(string) string {
+		folder, err := os.MkdirTemp("/tmp", "rad-")
+		require.NoError(t, err)
+		if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=8m,mode=711"); err != nil {
+			require.NoError(t, os.Remove(folder))
+			t.Skipf("a small disk needs root: %v", err)
+		}
+		t.Cleanup(func() {
+			assert.NoError(t, syscall.Unmount(folder, 0))
+			assert.NoError(t, os.Remove(folder))
+		})
+		return folder
+	}, "web")
+	digest := f.apply(f.spec("web", "one", "hello"))
+	before := f.mustAsk()
+	started := filepath.Join(f.stack.Directory(), "services", "web", "started")
+	// What is freed by emptying it is taken by another.
+	require.NoError(t, os.Truncate(started, 0))
+	fill := filepath.Join(f.stack.Directory(), "fill")
+	require.ErrorIs(t, os.WriteFile(fill, make([]byte, 16<<20), 0o600), syscall.ENOSPC)
+	f.kill(before.master)
+	f.eventually(func(c *assert.CollectT) {
+		now, err := f.ask()
+		assert.NoError(c, err)
+		assert.NotEqual(c, before.master, now.master)
+	})
+	require.NoError(t, os.Remove(fill))
+	before = f.mustAsk()
+	f.kill(before.master)
+	f.eventually(func(c *assert.CollectT) {
+		now, err := f.ask()
+		assert.NoError(c, err)
+		assert.NotEqual(c, before.master, now.master)
+		text, err := os.ReadFile(started)
+		assert.NoError(c, err)
+		assert.Equal(c, "conf-"+digest+"\n", string(text))
+	})
+}
+
+// By the time of the record it is seen how long a service ran.
+func TestEachStartIsRecordedAnew(t *testing.T) {
+	f := newFixture(t, "web")
+	f.apply(f.spec("web", "one", "hello"))
+	started := filepath.Join(f.stack.Directory(), "services", "web", "started")
+	text, err := os.ReadFile(started)
+	require.NoError(t, err)
+	long := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(started, long, long))
+	f.kill(f.mustAsk().master)
+	f.eventually(func(c *assert.CollectT) {
+		info, err := os.Stat(started)
+		assert.NoError(c, err)
+		assert.Less(c, time.Since(info.ModTime()), time.Minute)
+	})
+	again, err := os.ReadFile(started)
+	require.NoError(t, err)
+	assert.Equal(t, text, again)
+}
+
 func TestFailingServiceIsStartedLessAndLessOften(t *testing.T) {
 	f := newFixture(t, "web")
 	f.apply(f.spec("web", "one", "hello"))
