@@ -35,8 +35,9 @@ type replica struct {
 	mu         sync.Mutex
 	replayed   uint64
 	answeredAt time.Time
-	// receiver is the process that gets the primary's log, as the replica said last.
+	// receiver is the process that gets the primary's log, as the replica said last. It follows if that was the same twice.
 	receiver int32
+	follows  bool
 }
 
 // Replicas are the read replicas of a primary.
@@ -45,10 +46,13 @@ type Replicas struct {
 	all     []*replica
 
 	mu sync.Mutex
-	// floor is where the primary was at floorAt. A replica that has not got so far is not read.
+	// floor is where the primary was at floorAt, the look before last. A replica that has not got so far is not read.
 	floor   uint64
 	floorAt time.Time
-	next    int
+	// last is where it was at lastAt, the last time that it said so.
+	last   uint64
+	lastAt time.Time
+	next   int
 
 	reads     *prometheus.CounterVec
 	fallbacks *prometheus.CounterVec
@@ -156,15 +160,14 @@ func (r *Replicas) lookAtPrimary(ctx context.Context) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// The newest floor that a replica has had the time to get to.
-	if r.floorAt.IsZero() || asked.Sub(r.floorAt) >= 2*watchInterval {
-		r.floor, r.floorAt = position, asked
-	}
+	// A replica has had the time to get to where the primary was the last time, and to say so.
+	r.floor, r.floorAt = r.last, r.lastAt
+	r.last, r.lastAt = position, asked
 }
 
 // look asks the replica what it has replayed. A server that is a replica no longer has left the primary's history. So has one
 // whose primary was put back to a moment before: its positions are of a history of its own. The primary refuses it, and the
-// process that asks ends and is started again, so one that follows names the same process twice.
+// process that asks ends and is started again, so one that follows names the same process twice. See fit for when the primary is away.
 func (r *replica) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
@@ -179,22 +182,19 @@ func (r *replica) look(ctx context.Context) {
 		r.answeredAt = time.Time{}
 		return
 	}
-	follows := receiver != 0 && receiver == r.receiver
-	if r.receiver = receiver; !follows {
-		r.answeredAt = time.Time{}
-		return
-	}
+	r.follows, r.receiver = receiver != 0 && receiver == r.receiver, receiver
 	r.replayed, r.answeredAt = uint64(replayed), asked //nolint:gosec // Never negative.
 }
 
-// fit tells whether a replica has replayed a position, answers, and is not far behind.
+// fit tells whether a replica has replayed a position, answers, follows the primary and is not far behind. While the primary is away,
+// nobody can follow it, and nothing is written.
 func (r *Replicas) fit(one *replica, position uint64, now time.Time) bool {
 	r.mu.Lock()
-	floor, floorAt := r.floor, r.floorAt
+	floor, floorAt, away := r.floor, r.floorAt, now.Sub(r.lastAt) > 2*watchInterval
 	r.mu.Unlock()
 	one.mu.Lock()
 	defer one.mu.Unlock()
-	return now.Sub(one.answeredAt) < answerAge && !floorAt.IsZero() && now.Sub(floorAt) < ReplicaLag &&
+	return now.Sub(one.answeredAt) < answerAge && (one.follows || away) && !floorAt.IsZero() && now.Sub(floorAt) < ReplicaLag &&
 		one.replayed >= floor && one.replayed >= position
 }
 
