@@ -58,13 +58,23 @@ func TestAPromotionSurvivesThatASlotIsLost(t *testing.T) {
 	kept.store(t)
 	database := tier1.superuser()
 	defer func() { require.NoError(t, database.Close(context.Background())) }()
-	for _, statement := range []string{
-		"ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'", "SELECT pg_reload_conf()", "SELECT pg_switch_wal()",
-		"SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))", "SELECT pg_switch_wal()", "CHECKPOINT",
-	} {
+	for _, statement := range []string{"ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'", "SELECT pg_reload_conf()"} {
 		_, err := database.Exec(t.Context(), statement)
 		require.NoError(t, err, statement)
 	}
+	// Each process reads the new limit when it gets to it.
+	require.Eventually(t, func() bool {
+		for _, statement := range []string{
+			"SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))", "SELECT pg_switch_wal()", "CHECKPOINT",
+		} {
+			_, err := database.Exec(t.Context(), statement)
+			require.NoError(t, err, statement)
+		}
+		var kept int
+		require.NoError(t, database.QueryRow(t.Context(),
+			"SELECT count(*) FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'").Scan(&kept))
+		return kept == 0
+	}, settleTime, 100*time.Millisecond, "the new server keeps nothing for the old one")
 	mvp.postgresqlIs(true)
 	_, err = mvp.Rad(t.Context(), "promote", "rollback", mvp.Name, tier1.Name)
 	require.ErrorContains(t, err, "there is no way back without loss any more")
