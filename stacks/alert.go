@@ -117,8 +117,10 @@ func anomaly() Alert {
 func (t TierPlan) faults() []Alert {
 	faults := []Alert{
 		{
+			// An exporter answers although its server does not, and then has no more to tell than that.
 			ID: "measurement-missing", Severity: Ticket, For: 5 * time.Minute, Unit: Count,
-			Summary: "Something is not measured, so its alerts cannot fire", Expression: "up == 0",
+			Summary:    "Something is not measured, so its alerts cannot fire",
+			Expression: "up == 0 or pg_up == 0 or redis_up == 0 or 0 * (radpanel_balancer_connections_limit unless radpanel_balancer_connections)",
 		},
 		{
 			// PostgreSQL stops when its disk is full. At a tenth there is time to act, at the rate at which a trigger is

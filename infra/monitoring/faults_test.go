@@ -59,6 +59,28 @@ func TestFaultsFireJustOverTheirThresholds(t *testing.T) {
 	})
 }
 
+// An exporter answers although its server does not: then it has one figure alone, which says so, or one that is not there.
+func TestAServerThatDoesNotAnswerItsExporterIsNotMeasured(t *testing.T) {
+	t.Parallel()
+	const n = 40
+	told := func(job string, is bool, answers ...series) scenario {
+		return scenario{
+			Series: append([]series{{fmt.Sprintf(`up{job=%q,instance="one"}`, job), constant(1, n)}}, answers...),
+			Checks: []check{firing("measurement-missing", fmt.Sprintf(`,job=%q,instance="one"`, job), 6*time.Minute, is)},
+		}
+	}
+	var scenarios []scenario
+	for _, up := range []float64{0, 1} {
+		scenarios = append(scenarios,
+			told("postgres", up == 0, series{`pg_up{job="postgres",instance="one"}`, constant(up, n)}),
+			told("redis", up == 0, series{`redis_up{job="redis",instance="one"}`, constant(up, n)}))
+	}
+	limit := series{`radpanel_balancer_connections_limit{job="balancer",instance="one"}`, constant(8192, n)}
+	scenarios = append(scenarios, told("balancer", true, limit),
+		told("balancer", false, limit, series{`radpanel_balancer_connections{job="balancer",instance="one"}`, constant(0, n)}))
+	play(t, stacks.Tier2, 15*time.Second, []string{}, scenarios...)
+}
+
 // A copy of the files that fails is tried again every quarter of an hour, and is not failed while it runs, for however long. One
 // failure is none to tell of, nor is one of the certificate, which is tried every twenty minutes.
 func TestAUnitThatFailsAgainIsTold(t *testing.T) {
