@@ -76,9 +76,11 @@ func Metrics() []MetricDefinition {
 			Metric: BalancerUse, Title: "Load balancer in use", Unit: OfHundred, Part: PartBalancer,
 			Measured: "the greater of two shares: Nginx's active connections (stub_status) of worker_processes × " +
 				"worker_connections, and the CPU in use on its host, over 5 minutes",
+			// Without the one share, the other would be taken for the greater. A balancer that is full may miss an answer or two.
 			Expression: `max(label_replace(100 * max(avg_over_time(radpanel_balancer_connections[5m]) / ` +
 				`radpanel_balancer_connections_limit), "of", "connections", "", "") or ` +
-				`label_replace(100 * max(1 - ` + idleCPU(`,parts=~".*,balancer,.*"`) + `), "of", "cpu", "", ""))`,
+				`label_replace(100 * max(1 - ` + idleCPU(`,parts=~".*,balancer,.*"`) + `), "of", "cpu", "", "")) ` +
+				`and on () present_over_time(radpanel_balancer_connections[2m])`,
 		},
 		{
 			Metric: DatabaseWriteWait, Title: "Database sessions waiting to write", Unit: OfHundred, Part: PartDatabase,

@@ -163,6 +163,22 @@ func TestABalancerWithoutCPUIsAtCapacity(t *testing.T) {
 	play(t, stacks.Tier2, every, []string{"figures"}, scenarios...)
 }
 
+// A balancer that does not say how many connections it has may be full, however idle its CPU is.
+func TestABalancerThatDoesNotTellItsConnectionsHasNoFigure(t *testing.T) {
+	t.Parallel()
+	tier, err := stacks.Plan().Tier(stacks.Tier2)
+	require.NoError(t, err)
+	var scenarios []scenario
+	for silent, figures := range map[int][]sample{0: {{"{}", 95}}, 3: {{"{}", 95}}, 13: nil} { // Steps of 15 seconds.
+		all := exposed(t, stacks.BalancerUse, 95, tier, 80)
+		all[3].Values = constant(9500, 40-silent) + " stale"
+		scenarios = append(scenarios, scenario{Series: all, Checks: []check{
+			{Expression: "round(" + stacks.BalancerUse.Definition().Record() + ")", At: "10m", Samples: figures},
+		}})
+	}
+	play(t, stacks.Tier2, 15*time.Second, []string{"figures"}, scenarios...)
+}
+
 // A commit of a lone session waits for the disk, mostly. That is no bottleneck.
 func TestALoneWriterIsNoBottleneck(t *testing.T) {
 	t.Parallel()
