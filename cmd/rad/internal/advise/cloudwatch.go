@@ -63,7 +63,7 @@ func (c *CloudWatch) Measure(ctx context.Context, plan stacks.ScalingPlan, tier 
 		return nil, err
 	}
 	// The quarter hour that is not over yet has no least figure.
-	lows, err := c.read(ctx, recorded(all), now.Add(-History).Truncate(LowStep), now.Truncate(LowStep), func(asked) (time.Duration, string) {
+	lows, err := c.read(ctx, all, now.Add(-History).Truncate(LowStep), now.Truncate(LowStep), func(asked) (time.Duration, string) {
 		return LowStep, "Minimum"
 	})
 	if err != nil {
@@ -97,14 +97,6 @@ func (c *CloudWatch) all(measurements []Measurement) []asked {
 		}
 	}
 	return list
-}
-
-// recorded leaves out what needs no long history: see [Measurement.expression].
-func recorded(all []asked) []asked {
-	return slices.DeleteFunc(slices.Clone(all), func(a asked) bool {
-		_, has := a.of.expression()
-		return !has
-	})
 }
 
 // read reads series between two times, each by its own period and statistic: of each measurement, one for each host.

@@ -3,6 +3,7 @@ package advise_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,14 +44,16 @@ func constant(figure float64) func(time.Duration) float64 {
 	return func(time.Duration) float64 { return figure }
 }
 
-// idle is what CloudWatch has of an MVP that nobody has used for an hour, but for the processor's use.
-func (c *cloud) idle(stack string) {
+// idle is what CloudWatch has of an MVP that nobody has used for an hour, but for the processor's use and those figures.
+func (c *cloud) idle(stack string, except ...string) {
 	for name, figure := range map[string]float64{
 		"database_connections": 3, "storage_used": float64(stacks.GiB), monitoring.ConcurrentUsers: 0, monitoring.RequestsPerSecond: 0,
 		monitoring.Uptime: 99.5, monitoring.UptimeObserved: 15 * aDay.Seconds(), "database_reads": 2, "cache_memory": 1e6,
 		"balancer_use": 5, "database_write_wait": 1,
 	} {
-		c.put(name, stack, time.Hour, time.Minute, constant(figure))
+		if !slices.Contains(except, name) {
+			c.put(name, stack, time.Hour, time.Minute, constant(figure))
+		}
 	}
 }
 
@@ -89,6 +92,17 @@ func TestMeasurementsComeFromCloudWatch(t *testing.T) {
 	assert.InDelta(t, 3, *advice.Triggers[2].Value, 0)
 	assert.InDelta(t, 25, advice.SLO[2].BudgetSpent, 1e-6)
 	assert.Equal(t, 2, c.server.Requests(), "one for what is recent, one for the long history")
+}
+
+func TestWhatIsUsedUpForLongOnAWSIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.idle("mvp", monitoring.ConcurrentUsers)
+	c.put("host_cpu", "i-1", time.Hour, 5*time.Minute, constant(3))
+	c.put(monitoring.ConcurrentUsers, "mvp", aDay, time.Minute, constant(100))
+	advice := c.advice("mvp")
+	require.Len(t, advice.Use, 4, "%v", advice.Missing)
+	assert.InDelta(t, aDay.Seconds(), advice.Use[0].ExceededFor, (15 * time.Minute).Seconds())
 }
 
 // A trigger fires when its alarm does: after as many periods over the threshold as the alarm counts.

@@ -47,10 +47,9 @@ func (p *Prometheus) Measure(ctx context.Context, plan stacks.ScalingPlan, tier 
 	for _, m := range append(Needed(plan, tier), PageLoad) {
 		var series Series
 		var err error
-		expression, recorded := m.expression()
-		series.Points, err = p.recent(ctx, m, expression, promapi.Range{Start: now.Add(-Recent), End: now, Step: Step})
-		if err == nil && recorded {
-			series.Lows, err = p.read(ctx, fmt.Sprintf("min_over_time(%s[%dm])", expression, int(LowStep.Minutes())),
+		series.Points, err = p.recent(ctx, m, promapi.Range{Start: now.Add(-Recent), End: now, Step: Step})
+		if err == nil {
+			series.Lows, err = p.read(ctx, fmt.Sprintf("min_over_time(%s[%dm])", m.record(), int(LowStep.Minutes())),
 				promapi.Range{Start: now.Add(-History), End: now, Step: LowStep})
 		}
 		if err != nil {
@@ -65,12 +64,12 @@ func (p *Prometheus) Measure(ctx context.Context, plan stacks.ScalingPlan, tier 
 
 // recent gives the points of a measurement up to when it was last recorded. Prometheus goes on with a figure for minutes, each
 // point of which has the time that it was asked for.
-func (p *Prometheus) recent(ctx context.Context, m Measurement, expression string, span promapi.Range) ([]Point, error) {
-	points, err := p.read(ctx, m.whileMeasured(expression), span)
+func (p *Prometheus) recent(ctx context.Context, m Measurement, span promapi.Range) ([]Point, error) {
+	points, err := p.read(ctx, m.whileMeasured(), span)
 	if err != nil || len(points) == 0 {
 		return nil, err
 	}
-	recorded, err := p.read(ctx, "timestamp("+expression+")", span)
+	recorded, err := p.read(ctx, "timestamp("+m.record()+")", span)
 	if err != nil || len(recorded) == 0 {
 		return nil, err
 	}
@@ -83,14 +82,14 @@ func (p *Prometheus) recent(ctx context.Context, m Measurement, expression strin
 	return append(points, Point{At: at, Figure: last.Figure}), nil
 }
 
-// whileMeasured leaves out of an expression the times at which nobody answered who tells the figure. One that looks back on a
-// while, as a rate does, would otherwise go on for minutes with what was measured before.
-func (m Measurement) whileMeasured(expression string) string {
+// whileMeasured leaves out of a figure the times at which nobody answered who tells it. One that looks back on a while, as a
+// rate does, would otherwise go on for minutes with what was measured before.
+func (m Measurement) whileMeasured() string {
 	jobs := m.jobs()
 	if len(jobs) == 0 {
-		return expression
+		return m.record()
 	}
-	return fmt.Sprintf(`(%s) unless on () (max by (job) (up{job=~%q}) == 0)`, expression, strings.Join(jobs, "|"))
+	return fmt.Sprintf(`%s unless on () (max by (job) (up{job=~%q}) == 0)`, m.record(), strings.Join(jobs, "|"))
 }
 
 // jobs are those without which there is no figure, of one that looks back on a while. None: Prometheus itself forgets it
@@ -114,15 +113,14 @@ func (m Measurement) jobs() []string {
 	}
 }
 
-// expression is how Prometheus is asked for the figure. What it records has a history; the rest is computed when it is
-// asked for.
-func (m Measurement) expression() (expression string, recorded bool) {
+// record is the name under which Prometheus keeps the figure.
+func (m Measurement) record() string {
 	for _, signal := range monitoring.Signals() {
 		if signal.Name == string(m) {
-			return signal.Expression, false
+			return signal.Record()
 		}
 	}
-	return stacks.Metric(m).Definition().Record(), true
+	return stacks.Metric(m).Definition().Record()
 }
 
 // read gives the points of an expression, which must be of one series at most.

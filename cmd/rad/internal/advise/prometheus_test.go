@@ -3,6 +3,7 @@ package advise_test
 import (
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,11 +30,10 @@ func history() []prometheustest.Series {
 		}},
 		steady("radpanel:database_connections:count", 3),
 		steady("radpanel:storage_used:bytes", float64(stacks.GiB)),
-		steady(`radpanel_concurrent_users{instance="a"}`, 7),
-		steady(`radpanel_concurrent_users{instance="b"}`, 6),
-		steady(`radpanel_http_requests_in_flight{instance="a"}`, 0),
-		steady("radpanel_uptime_percent", 99.5),
-		steady("radpanel_uptime_observed_seconds", 15*aDay.Seconds()),
+		steady("radpanel:concurrent_users:count", 7),
+		steady("radpanel:requests_per_second:per_second", 0),
+		steady("radpanel:uptime:percent", 99.5),
+		steady("radpanel:uptime_observed:seconds", 15*aDay.Seconds()),
 	}
 }
 
@@ -52,7 +52,7 @@ func TestMeasurementsComeFromPrometheus(t *testing.T) {
 	assert.InDelta(t, 50*60, cpu.OverFor, 15*60, "as finely as the history is")
 	assert.Equal(t, advise.Rising, cpu.Trend.Course)
 	assert.InDelta(t, 2, cpu.Trend.PerDay, 0.3)
-	assert.InDelta(t, 7, advice.Use[0].Value, 0, "every instance sees all users")
+	assert.InDelta(t, 7, advice.Use[0].Value, 0)
 	assert.InDelta(t, 0, advice.Use[1].Value, 0)
 	assert.InDelta(t, 25, advice.SLO[2].BudgetSpent, 1e-6)
 
@@ -129,6 +129,28 @@ func TestAFigureIsAsOldAsItsLastSample(t *testing.T) {
 		assert.Equal(t, advise.Of(stacks.HostCPU), advice.Missing[0].Measurement)
 		assert.Contains(t, advice.Missing[0].Problem, fmt.Sprintf("last measured %d min ago", int(age.Minutes())))
 	}
+}
+
+// A capacity has a history as a trigger has.
+func TestWhatIsUsedUpForLongIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	all := slices.DeleteFunc(history(), func(s prometheustest.Series) bool { return s.Name == "radpanel:concurrent_users:count" })
+	all = append(all, prometheustest.Series{
+		Name: "radpanel:concurrent_users:count", From: 10 * aDay, Every: time.Minute, At: func(age time.Duration) float64 {
+			if age < 3*aDay {
+				return 100
+			}
+			return 50
+		},
+	})
+	source, err := advise.NewPrometheus(prometheustest.Start(t, at, all...))
+	require.NoError(t, err)
+	measured, err := source.Measure(t.Context(), stacks.Plan(), stacks.MVP, at)
+	require.NoError(t, err)
+	advice := advise.Advise(load(t, "local-mvp"), stacks.Plan(), measured, at)
+	require.Len(t, advice.Use, 4, "%v", advice.Missing)
+	assert.InDelta(t, (3 * aDay).Seconds(), advice.Use[0].ExceededFor, (15 * time.Minute).Seconds())
 }
 
 // What is over since a stack came up has been over no longer than that.
