@@ -59,7 +59,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Session, User
 	// The time of the last use is not written through the cache: what looks old is read again.
 	if s.cache != nil && err == nil && now.Sub(found.Session.LastSeenAt) >= touchEvery {
 		found, err = s.findSession(ctx, bucket, hash)
-		defer s.cache.Forget(ctx, sessionItem(bucket, hash))
+		defer cache.Forget[signedIn](ctx, s.cache, sessionItem(bucket, hash))
 	}
 	if errors.Is(err, database.ErrNotFound) {
 		return Session{}, User{}, ErrUnauthenticated

@@ -63,6 +63,8 @@ type Cache struct {
 	options Options
 	redis   *redis.Client
 	flights singleflight.Group
+	// shapes keeps what shapeOf found, by type.
+	shapes  sync.Map
 	metrics *metrics
 	scripts struct{ placeHold, liftHold, notePosition *redis.Script }
 	mu      sync.Mutex

@@ -153,6 +153,58 @@ func TestARowIsReadOnceAndThenFromTheCache(t *testing.T) {
 	assert.Equal(t, n, again)
 }
 
+// The instances of two versions of the service run beside each other while one takes the other's place.
+func TestACopyOfAnotherVersionIsNotRead(t *testing.T) {
+	t.Parallel()
+	type inner struct{ Name string }
+	type before struct {
+		N     int64
+		Inner *inner
+	}
+	type newInner struct{ Name, Note string }
+	type after struct {
+		N     int64
+		Inner *newInner
+	}
+	home := server.NewDatabase(t)
+	i := newInstance(t, home, cachetest.Start(t, "64mb").URL(), steady)
+	c := newCells(t, home, 1)[0]
+	i.awaitTrust(t)
+	readBefore := func() before {
+		got, err := cache.Get(t.Context(), i.Cache, c.item(), func(ctx context.Context) (before, error) {
+			var n int64
+			err := i.db.QueryRow(ctx, "SELECT n FROM cells WHERE id = $1", c.id).Scan(&n)
+			return before{n, &inner{"name"}}, err
+		})
+		require.NoError(t, err)
+		return got
+	}
+	readAfter := func() after {
+		got, err := cache.Get(t.Context(), i.Cache, c.item(), func(ctx context.Context) (after, error) {
+			var n int64
+			err := i.db.QueryRow(ctx, "SELECT n FROM cells WHERE id = $1", c.id).Scan(&n)
+			return after{n, &newInner{"name", "note"}}, err
+		})
+		require.NoError(t, err)
+		return got
+	}
+	hits := func() float64 { return i.sum(t, "radpanel_cache_requests_total", "hit") }
+	for range 2 {
+		assert.Equal(t, before{0, &inner{"name"}}, readBefore())
+		assert.Equal(t, after{0, &newInner{"name", "note"}}, readAfter())
+	}
+	assert.InDelta(t, 2, hits(), 0, "each has a copy of its own")
+	n, err := i.write(t.Context(), c)
+	require.NoError(t, err)
+	assert.Equal(t, n, readBefore().N, "a change counts for both")
+	assert.Equal(t, n, readAfter().N)
+	cache.Forget[after](t.Context(), i.Cache, c.item())
+	readAfter()
+	assert.InDelta(t, 2, hits(), 0, "what is forgotten is read again")
+	readAfter()
+	assert.InDelta(t, 3, hits(), 0)
+}
+
 func TestThatThereIsNoRowIsKeptUntilThereIsOne(t *testing.T) {
 	t.Parallel()
 	home := server.NewDatabase(t)

@@ -51,7 +51,7 @@ func Get[T any](ctx context.Context, c *Cache, item Item, load func(context.Cont
 		c.metrics.count(item.Kind, bypassed)
 		return load(ctx)
 	}
-	entry := entry{cache: c, item: item, lease: lease, key: keyOf(lease, item)}
+	entry := entry{cache: c, item: item, lease: lease, key: keyOf[T](c, lease, item)}
 	value, usable := entry.read(ctx)
 	if !usable || !c.still(lease) {
 		c.metrics.count(item.Kind, bypassed)
@@ -69,15 +69,15 @@ func Get[T any](ctx context.Context, c *Cache, item Item, load func(context.Cont
 	return fill(ctx, entry, load)
 }
 
-// Forget drops the copy of an item, if there is one: the next read makes another.
-func (c *Cache) Forget(ctx context.Context, item Item) {
+// Forget drops the copy of an item, if there is one: the next [Get] of the same type makes another.
+func Forget[T any](ctx context.Context, c *Cache, item Item) {
 	if lease, ok := c.trusted(); ok {
-		_ = c.exchange(ctx, func(ctx context.Context) error { return c.redis.Del(ctx, keyOf(lease, item)).Err() })
+		_ = c.exchange(ctx, func(ctx context.Context) error { return c.redis.Del(ctx, keyOf[T](c, lease, item)).Err() })
 	}
 }
 
-func keyOf(l lease, item Item) string {
-	return "value:" + strconv.FormatInt(l.epoch, 10) + ":" + item.Kind + ":" + item.Key
+func keyOf[T any](c *Cache, l lease, item Item) string {
+	return "value:" + strconv.FormatInt(l.epoch, 10) + ":" + item.Kind + ":" + shapeOf[T](c) + ":" + item.Key
 }
 
 // entry is an item in an epoch, with the generations of its scopes.
