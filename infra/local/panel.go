@@ -64,7 +64,9 @@ func (p *panel) start(ctx *pulumi.Context, site site, name string, behind parts,
 		return err
 	}
 	files := pulumi.All(behind.web.URL, made.Port).ApplyT(func(values []any) (map[string]string, error) {
-		known := facts{URL: site.address(values[0].(string)), Binary: p.binary, Panel: loopback(values[1].(int)).String()}
+		known := facts{
+			URL: site.address(values[0].(string)), Binary: p.binary, Panel: loopback(values[1].(int)).String(), Tier: site.stack.Tier(),
+		}
 		raw, err := json.MarshalIndent(known, "", "  ")
 		return map[string]string{planFile: plan, factsFile: string(raw) + "\n"}, err
 	}).(pulumi.StringMapOutput)

@@ -496,6 +496,7 @@ func TestStrangerOnThePort(t *testing.T) {
 	status, err := local.ReadStatus(t.Context(), f.folder)
 	require.NoError(t, err)
 	assert.Equal(t, "http://localhost:"+port, status.URL)
+	assert.Equal(t, stacks.MVP, status.Tier)
 	f.works(t)
 }
 

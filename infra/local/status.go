@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/radpanel/radpanel/infra/local/supervisor"
+	"github.com/radpanel/radpanel/stacks"
 )
 
 // Status is how a stack is.
@@ -19,6 +20,8 @@ type Status struct {
 	Directory string
 	// URL is where the panel is, once it was up.
 	URL string
+	// Tier is what it runs. Empty: it was not up yet, or was brought up by an older version.
+	Tier stacks.Tier
 	// Supervised says whether the supervisor of the services runs.
 	Supervised bool
 	// Services are in the order in which they start.
@@ -69,7 +72,7 @@ func ReadStatus(ctx context.Context, directory string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	status := Status{Exists: true, Directory: directory, URL: facts.URL, Supervised: stack.Running()}
+	status := Status{Exists: true, Directory: directory, URL: facts.URL, Tier: facts.Tier, Supervised: stack.Running()}
 	for _, s := range services {
 		status.Services = append(status.Services, Service{
 			Name: s.Name, State: s.State, PID: s.PID, Since: s.Since, Problem: s.Problem, Address: s.Address, Log: stack.Log(s.Name),
@@ -86,6 +89,8 @@ type facts struct {
 	Binary string `json:"binary"`
 	// Panel is the address of the panel's instance that the file is of.
 	Panel string `json:"panel,omitempty"`
+	// Tier is the stack's.
+	Tier stacks.Tier `json:"tier,omitempty"`
 }
 
 // factsFile is among the files of the panel's configuration.

@@ -127,6 +127,10 @@ func (a *App) adviceFor(ctx context.Context, selected selection, stack stacks.St
 	if !status.Exists {
 		return refuse("there is no stack "+selected.name+" on this machine", up)
 	}
+	if status.Tier != "" && status.Tier != stack.Tier() { // An older rad did not leave it.
+		return refuse(fmt.Sprintf("stack %s runs %s, and its configuration says %s", selected.name, status.Tier, stack.Tier()),
+			fmt.Sprintf("`rad advise %s -c tier=%s` is about what runs", selected.name, status.Tier))
+	}
 	i := slices.IndexFunc(status.Services, func(s local.Service) bool { return s.Name == prometheusService })
 	switch {
 	case i < 0:

@@ -38,6 +38,22 @@ func TestThereIsNoAdviceForAStackThatIsNotThere(t *testing.T) {
 	assert.Positive(t, advice.Next.Cost.AWS)
 }
 
+// Triggers and capacities of another tier would be held against what is measured.
+func TestThereIsNoAdviceOnATierThatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	for running, want := range map[string]string{
+		"tier1": "- Prometheus: stack shop runs tier1, and its configuration says mvp\n" +
+			"  expected a Prometheus that answers; `rad advise shop -c tier=tier1` is about what runs\n",
+		"mvp": "the stack has none: it was brought up by a rad before monitoring",
+		"":    "the stack has none: it was brought up by a rad before monitoring", // Before stacks told their tier, too.
+	} {
+		c := newConsole(t)
+		c.write(t, "state/shop/panel/conf/stack.json", `{"url":"http://localhost:8080","tier":"`+running+`"}`)
+		require.Equal(t, int(exitRefused), c.run(t, "advise", "shop", "-c", "target=local", "-c", "tier=mvp"), c.errors.String())
+		assert.Contains(t, c.out.String(), want, running)
+	}
+}
+
 // outputs is what `pulumi stack output` says of a stack that was built.
 const outputs = `{"target":"aws","tier":"mvp","region":"eu-central-1","hosts":{"panel-1":"i-1"},"url":"https://panel.example.com"}`
 
