@@ -1,5 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
+const alone = /@alone/;
+
 // The tests use a stack that is up: RAD_URL is its address. The browser is the system's; none is downloaded.
 export default defineConfig({
 	testDir: "e2e",
@@ -7,6 +9,11 @@ export default defineConfig({
 	outputDir: "test-results/runs",
 	fullyParallel: true,
 	workers: Number(process.env.RAD_E2E_WORKERS ?? 2),
+	// What measures, or keeps the stack so busy that others would wait, has it to itself, once all others are done.
+	projects: [
+		{ name: "pages", grepInvert: alone },
+		{ name: "alone", grep: alone, dependencies: ["pages"], workers: 1 },
+	],
 	forbidOnly: true,
 	timeout: 60_000,
 	expect: { timeout: 10_000 },

@@ -207,7 +207,12 @@ test("the theme is chosen, kept, and there before the first paint", async ({ hom
 	expect(await ink()).toBe(dark);
 });
 
-test("pages load within the plan's target with nothing cached", async ({ browser, person, scene, enter }) => {
+test("pages load within the plan's target with nothing cached", { tag: "@alone" }, async ({
+	browser,
+	person,
+	scene,
+	enter,
+}) => {
 	test.slow(); // Fifteen contexts, one after the other.
 	const lines: string[] = [];
 	for (const [name, path] of [

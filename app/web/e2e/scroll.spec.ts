@@ -25,7 +25,10 @@ async function scroll(page: Page, frames: number, step: number): Promise<number[
 	);
 }
 
-test(`${records} records scroll smoothly, and only those in sight are drawn`, async ({ home, person }) => {
+test(`${records} records scroll smoothly, and only those in sight are drawn`, { tag: "@alone" }, async ({
+	home,
+	person,
+}) => {
 	test.setTimeout(240_000);
 	const panel = await person.api.panel(unique("Large"), ["city", "number", "note"]);
 	const rows = Array.from({ length: records }, (_, n) => `Record ${n},City ${n % 100},${n},some text for the row`);
