@@ -76,7 +76,11 @@ func crossing(level, perDay, threshold float64, now time.Time) *time.Time {
 	if days > horizon.Hours()/24 {
 		return nil
 	}
-	return new(now.Add(time.Duration(days * float64(day))).UTC().Truncate(time.Hour))
+	at := now.Add(time.Duration(days * float64(day))).UTC().Truncate(time.Hour)
+	if at.Before(now) { // The hour has begun.
+		at = now.UTC()
+	}
+	return &at
 }
 
 // held gives the level that was held for so long up to each point: the least of the points within, if none is missing.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/radpanel/radpanel/cmd/rad/internal/advise"
+	"github.com/radpanel/radpanel/stacks"
 )
 
 const aDay = 24 * time.Hour
@@ -112,6 +113,27 @@ func TestTheDateOfTheCrossing(t *testing.T) {
 	beyond := cpuTrend(t, 28, func(age time.Duration) float64 { return 90 - daysOf(age) })
 	require.NotNil(t, beyond.Crossing)
 	assert.WithinDuration(t, now(), *beyond.Crossing, time.Hour, "it is over already")
+}
+
+// A crossing is told by its hour, which may have begun.
+func TestNothingIsCrossedInThePast(t *testing.T) {
+	t.Parallel()
+	at := now().Add(59 * time.Minute)
+	measured := advise.Measurements{}
+	for m, series := range idle() {
+		measured[m] = steady(series.Points[0].Figure, aDay, at)
+	}
+	for _, level := range []float64{90, 69.99} { // Over it already, and within the hour.
+		measured["host_cpu"] = course(28*aDay, at, func(age time.Duration) float64 { return level - daysOf(age) })
+		advice := advise.Advise(load(t, "local-mvp"), stacks.Plan(), measured, at)
+		require.Len(t, advice.Triggers, 3)
+		trend := advice.Triggers[1].Trend
+		for _, crossing := range []*time.Time{trend.Crossing, trend.Earliest} {
+			require.NotNil(t, crossing)
+			assert.False(t, crossing.Before(at), "%s is before %s", crossing, at)
+			assert.WithinDuration(t, at, *crossing, time.Hour)
+		}
+	}
 }
 
 // Days that were not measured, or hardly, are left out: what they would say is not known.
