@@ -82,6 +82,15 @@ type process struct {
 
 func start(t *testing.T, cfg config.Config) *process {
 	t.Helper()
+	p := launch(t, cfg)
+	address := p.await(t, "started")["address"]
+	p.url = fmt.Sprintf("http://%s", address)
+	return p
+}
+
+// launch is start, and waits for nothing.
+func launch(t *testing.T, cfg config.Config) *process {
+	t.Helper()
 	p := &process{cmd: command(t, cfg), client: &http.Client{Transport: &http.Transport{}}, exited: make(chan error, 1)}
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -99,8 +108,6 @@ func start(t *testing.T, cfg config.Config) *process {
 			t.Log(p.logText())
 		}
 	})
-	address := p.await(t, "started")["address"]
-	p.url = fmt.Sprintf("http://%s", address)
 	return p
 }
 
@@ -199,6 +206,51 @@ func TestTheServiceStartsBeforeItsDatabase(t *testing.T) {
 	assert.Equal(t, http.StatusOK, p.get(t, "/readyz"))
 	p.stop(t)
 	assert.NotContains(t, p.logText(), "AAECAwQ", "no key in the logs")
+}
+
+// While one version takes the other's place, a balancer sends requests to every port that is open.
+func TestNoRequestIsTakenBeforeTheMigration(t *testing.T) {
+	t.Parallel()
+	d := server.NewEmptyDatabase(t)
+	owner := d.Connect(t)
+	_, err := owner.Exec(t.Context(), "SELECT pg_advisory_lock(7238174201)") // As another instance that migrates.
+	require.NoError(t, err)
+	cfg := testConfig(t, d)
+	free, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // At once.
+	require.NoError(t, err)
+	cfg.ListenAddress = free.Addr().String()
+	require.NoError(t, free.Close())
+	p := launch(t, cfg)
+	require.Eventually(t, func() bool {
+		var waits bool
+		err := owner.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity "+
+			"WHERE application_name = 'radpanel migrations' AND datname = current_database() AND query LIKE '%advisory%'").Scan(&waits)
+		return err == nil && waits
+	}, patience, 10*time.Millisecond)
+	_, err = net.Dial("tcp", cfg.ListenAddress) //nolint:noctx // Refused.
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+
+	_, err = owner.Exec(t.Context(), "SELECT pg_advisory_unlock(7238174201)")
+	require.NoError(t, err)
+	p.url = "http://" + cfg.ListenAddress
+	p.await(t, "ready")
+	assert.Equal(t, http.StatusOK, p.get(t, "/readyz"))
+	p.stop(t)
+}
+
+func TestNothingIsServedWhenAMigrationFails(t *testing.T) {
+	t.Parallel()
+	d := server.NewEmptyDatabase(t)
+	_, err := d.Connect(t).Exec(t.Context(), "CREATE TABLE users (n int)")
+	require.NoError(t, err)
+	p := launch(t, testConfig(t, d))
+	select {
+	case err := <-p.exited:
+		require.Error(t, err)
+	case <-time.After(patience):
+		require.Fail(t, "the service did not end", p.logText())
+	}
+	assert.NotContains(t, p.logText(), `"started"`)
 }
 
 func (p *process) post(t *testing.T, path string) int {

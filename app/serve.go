@@ -43,6 +43,8 @@ const (
 	// The database may come up after the service: it is tried again from firstRetry on, doubling up to lastRetry.
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 5 * time.Second
+	// lookTimeout bounds the look at the schema by a pooler that may hold its clients back.
+	lookTimeout = 5 * time.Second
 )
 
 // service is the parts of the running process.
@@ -71,6 +73,15 @@ func serve(ctx context.Context, cfg config.Config, logs io.Writer) error {
 	}
 	defer s.store.Close()
 	defer func() { _ = s.files.Close() }()
+	// Until the schema is the expected one the port is closed, and a balancer sends requests to another instance. Where there
+	// is no database nobody can be served, and the port is opened to say so.
+	migrated := s.tryMigration(ctx)
+	if ctx.Err() != nil {
+		return nil // Told to stop.
+	}
+	if migrated != nil && !errors.Is(migrated, database.ErrBusy) {
+		return migrated
+	}
 	port, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.ListenAddress)
 	if err != nil {
 		return fmt.Errorf("RAD_LISTEN_ADDRESS %s: %w", cfg.ListenAddress, err)
@@ -88,7 +99,7 @@ func serve(ctx context.Context, cfg config.Config, logs io.Writer) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return s.work(ctx) })
+	group.Go(func() error { return s.work(ctx, migrated) })
 	group.Go(func() error {
 		<-ctx.Done()
 		return s.drain(context.WithoutCancel(ctx), listener)
@@ -195,9 +206,10 @@ func assemble(cfg config.Config, logs io.Writer) (*service, error) {
 	return s, nil
 }
 
-// work does what needs the database: migrations first, then whatever runs beside the requests, until ctx ends.
-func (s *service) work(ctx context.Context) error {
-	if err := s.migrate(ctx); err != nil {
+// work does what needs the database: migrations first, of which migrated is how the first attempt went, then whatever runs
+// beside the requests, until ctx ends.
+func (s *service) work(ctx context.Context, migrated error) error {
+	if err := s.migrate(ctx, migrated); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // Told to stop before the database came.
 		}
@@ -215,17 +227,10 @@ func (s *service) work(ctx context.Context) error {
 	return group.Wait()
 }
 
-// migrate brings the schema up to date. While the database cannot be reached it tries again; a migration that fails is
-// an error, because nothing good can come from serving on a schema that is not the expected one.
-func (s *service) migrate(ctx context.Context) error {
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		if current, err := database.IsCurrent(ctx, s.store.db); err == nil && current {
-			return nil
-		}
-		err := database.Migrate(ctx, s.cfg.MigrationDatabaseURL)
-		if !errors.Is(err, database.ErrBusy) {
-			return err
-		}
+// migrate brings the schema up to date, after a first attempt. While the database cannot be reached it tries again; a
+// migration that fails is an error, because nothing good can come from serving on a schema that is not the expected one.
+func (s *service) migrate(ctx context.Context, err error) error {
+	for wait := firstRetry; errors.Is(err, database.ErrBusy); wait = min(2*wait, lastRetry) {
 		// Jitter: instances that start together should not try together.
 		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // Not a secret.
 		s.log.WarnContext(ctx, "the database cannot be reached yet", "error", err, "retry_in", pause.String())
@@ -234,7 +239,19 @@ func (s *service) migrate(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(pause):
 		}
+		err = s.tryMigration(ctx)
 	}
+	return err
+}
+
+// tryMigration brings the schema up to date, if it is not; database.ErrBusy while the database cannot be reached.
+func (s *service) tryMigration(ctx context.Context) error {
+	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if current, err := database.IsCurrent(look, s.store.db); err == nil && current {
+		return nil
+	}
+	return database.Migrate(ctx, s.cfg.MigrationDatabaseURL)
 }
 
 // keptConnections is how long a balancer may take to close the connections that it keeps to an instance which takes no

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -26,6 +27,9 @@ const migrationLock = 7_238_174_201
 
 // lockAttempts is how often, once a second, the lock is tried before the start fails.
 const lockAttempts = 300
+
+// reachTimeout is how long the database may take to answer before it counts as one that cannot be reached.
+const reachTimeout = 5 * time.Second
 
 // Migrate brings the schema to the newest version. It fails with ErrBusy while the database cannot be reached. It needs a session of its own as the owner of the schema, so url
 // must lead to PostgreSQL itself, not to a pooler.
@@ -61,7 +65,9 @@ func IsCurrent(ctx context.Context, db *DB) (bool, error) {
 
 func migrate(ctx context.Context, db *sql.DB) error {
 	// Told apart from a migration that fails: a database that is not there yet is worth another try.
-	if err := db.PingContext(ctx); err != nil {
+	reach, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := db.PingContext(reach); err != nil {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	files, err := fs.Sub(migrations, "migrations")
