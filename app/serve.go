@@ -215,6 +215,7 @@ func (s *service) work(ctx context.Context, migrated error) error {
 		}
 		return err
 	}
+	s.store.db.Warm(ctx)
 	s.api.SetReady()
 	s.log.InfoContext(ctx, "ready")
 	group, ctx := errgroup.WithContext(ctx)

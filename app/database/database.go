@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,6 +86,34 @@ func Open(options Options) (*DB, error) {
 	}
 	db.Queries = dbgen.New(db)
 	return db, nil
+}
+
+const (
+	// warmConnections are for the first requests, which come at once when a balancer hears that an instance is ready.
+	warmConnections = 4
+	// warmTime bounds how long they may keep an instance from being ready. To open one takes milliseconds.
+	warmTime = 2 * time.Second
+)
+
+// Warm opens a few connections, beside each other: with none, the first requests would wait for theirs to be opened, and some for
+// too long on a machine that is busy starting. A database that refuses some, or is late, has as many less.
+func (db *DB) Warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, warmTime)
+	defer cancel()
+	connections := make(chan *pgxpool.Conn, warmConnections)
+	var opening sync.WaitGroup
+	for range min(warmConnections, db.pool.Config().MaxConns) {
+		opening.Go(func() {
+			if conn, err := db.pool.Acquire(ctx); err == nil {
+				connections <- conn
+			}
+		})
+	}
+	opening.Wait() // One that is given back any earlier would be another's.
+	close(connections)
+	for conn := range connections {
+		conn.Release()
+	}
 }
 
 // Close waits for connections in use and closes them all.

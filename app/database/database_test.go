@@ -100,6 +100,33 @@ func TestAConnectionThatIsNotOpenInTimeIsSaidToBe(t *testing.T) {
 	require.ErrorContains(t, err, "0 of 2 are in use, and another one was not open after ")
 }
 
+// The first requests need not wait for connections to be opened.
+func TestAPoolIsWarmedAsFarAsTheServerLets(t *testing.T) {
+	t.Parallel()
+	home := server.NewDatabase(t)
+	for _, c := range []struct {
+		connections int
+		opened      int32
+	}{{10, 4}, {2, 2}} {
+		db := home.OpenWith(t, database.Options{Connections: c.connections, Wait: time.Second})
+		require.Eventually(t, func() bool { db.Warm(t.Context()); return db.Stat().IdleConns() == c.opened }, time.Minute, time.Millisecond)
+		assert.Equal(t, c.opened, db.Stat().TotalConns())
+		db.Close()
+	}
+	_, err := home.ConnectServer(t).Exec(t.Context(), "ALTER DATABASE "+home.Name+" CONNECTION LIMIT 1")
+	require.NoError(t, err)
+	db := home.OpenWith(t, database.Options{Connections: 10, Wait: 5 * time.Second})
+	require.Eventually(t, func() bool { return db.Ping(t.Context()) == nil }, time.Minute, time.Millisecond)
+	db.Warm(t.Context())
+	require.NoError(t, db.Ping(t.Context()), "what the server refuses does no harm")
+
+	unreachable, err := database.Open(database.Options{URL: "postgres://nobody@/none?host=/nonexistent", Connections: 2, Wait: time.Second})
+	require.NoError(t, err)
+	defer unreachable.Close()
+	unreachable.Warm(t.Context())
+	assert.Zero(t, unreachable.Stat().TotalConns())
+}
+
 func TestAnUnreachableDatabaseIsBusy(t *testing.T) {
 	t.Parallel()
 	db, err := database.Open(database.Options{
