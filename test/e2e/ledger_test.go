@@ -46,18 +46,11 @@ func (s *stack) startLedger(client *panelclient.Client, perSecond int) *ledger {
 	// A write that has started is seen through after the clock has stopped.
 	writes := s.t.Context()
 	l.done.Go(func() {
-		tick := time.NewTicker(time.Second / time.Duration(perSecond))
-		defer tick.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if l.begin() {
-					l.done.Go(func() { l.write(writes, fmt.Sprintf("entry %06d", n)) })
-				}
+		panelclient.AtRate(ctx, perSecond, func(n int) {
+			if l.begin() {
+				l.done.Go(func() { l.write(writes, fmt.Sprintf("entry %06d", n)) })
 			}
-		}
+		})
 	})
 	return l
 }

@@ -79,26 +79,19 @@ func (s *stack) startWitness(client *panelclient.Client, perSecond int) *witness
 	w.stop = cancel
 	work := s.t.Context() // A request that was sent is seen through after the clock has stopped.
 	w.done.Go(func() {
-		tick := time.NewTicker(time.Second / time.Duration(perSecond))
-		defer tick.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				record := w.records[n%len(w.records)]
-				w.done.Go(func() {
-					switch n % 10 {
-					case 0, 1, 2:
-						w.update(work, record)
-					case 3, 4, 5:
-						w.list(work)
-					default:
-						w.read(work, record)
-					}
-				})
-			}
-		}
+		panelclient.AtRate(ctx, perSecond, func(n int) {
+			record := w.records[n%len(w.records)]
+			w.done.Go(func() {
+				switch n % 10 {
+				case 0, 1, 2:
+					w.update(work, record)
+				case 3, 4, 5:
+					w.list(work)
+				default:
+					w.read(work, record)
+				}
+			})
+		})
 	})
 	return w
 }

@@ -288,16 +288,9 @@ func (b *book) keep(ctx context.Context, perSecond int) <-chan struct{} {
 	go func() {
 		defer close(done)
 		defer requests.Wait()
-		tick := time.NewTicker(time.Second / time.Duration(perSecond))
-		defer tick.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				requests.Go(func() { b.request(context.WithoutCancel(ctx), n) })
-			}
-		}
+		panelclient.AtRate(ctx, perSecond, func(n int) {
+			requests.Go(func() { b.request(context.WithoutCancel(ctx), n) })
+		})
 	}()
 	return done
 }
