@@ -49,11 +49,7 @@ func (a *App) adviseCommand() *cobra.Command {
 }
 
 func (a *App) advise(ctx context.Context, arguments []string) error {
-	selected, err := a.selectStack(arguments)
-	if err != nil {
-		return err
-	}
-	stack, _, err := a.load(selected)
+	selected, stack, _, err := a.loadStack(arguments)
 	if err != nil {
 		return err
 	}

@@ -85,11 +85,7 @@ const (
 )
 
 func (a *App) cost(ctx context.Context, arguments []string, from, of string) error {
-	selected, err := a.selectStack(arguments)
-	if err != nil {
-		return err
-	}
-	stack, _, err := a.load(selected)
+	selected, stack, _, err := a.loadStack(arguments)
 	if err != nil {
 		return err
 	}

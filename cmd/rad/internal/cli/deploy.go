@@ -86,11 +86,7 @@ func (a *App) previewCommand() *cobra.Command {
 
 // preview previews one stack.
 func (a *App) preview(ctx context.Context, arguments []string, expectNoChanges bool) error {
-	selected, err := a.selectStack(arguments)
-	if err != nil {
-		return err
-	}
-	stack, config, err := a.load(selected)
+	selected, stack, config, err := a.loadStack(arguments)
 	if err != nil {
 		return err
 	}
@@ -123,11 +119,7 @@ type operation func(context.Context, deployment) (engine.Outcome, error)
 
 // deploy runs an operation of the engine on a stack.
 func (a *App) deploy(ctx context.Context, name string, arguments []string, do operation) error {
-	selected, err := a.selectStack(arguments)
-	if err != nil {
-		return err
-	}
-	stack, config, err := a.load(selected)
+	selected, stack, config, err := a.loadStack(arguments)
 	if err != nil {
 		return err
 	}

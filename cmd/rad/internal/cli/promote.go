@@ -253,6 +253,5 @@ func mayGoDown(selected selection) error {
 	if err != nil || !found || !record.Active() {
 		return err
 	}
-	return &usageError{problem: fmt.Sprintf("stack %s takes part in the promotion %s, which is at %s: finish it with `rad promote finish %s %s`, or go back with `rad promote rollback %s %s`",
-		selected.name, record, record.Step, record.From, record.To, record.From, record.To)}
+	return &usageError{problem: record.Engaged(selected.name).Error()}
 }

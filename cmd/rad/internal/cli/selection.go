@@ -87,6 +87,14 @@ func otherTarget(name string, meant stacks.Target, tier stacks.Tier, wanted stac
 		name, meant, meant, wanted, stacks.Name(tier, wanted))
 }
 
+// loadStack tells which stack is meant, and reads and checks its configuration; see load.
+func (a *App) loadStack(arguments []string) (selected selection, stack stacks.Stack, config map[string]string, err error) {
+	if selected, err = a.selectStack(arguments); err == nil {
+		stack, config, err = a.load(selected)
+	}
+	return selected, stack, config, err
+}
+
 // load reads and checks the stack's configuration: its file, if there is one, what the command line says, and what a
 // promotion that the stack takes part in needs.
 func (a *App) load(selected selection) (stacks.Stack, map[string]string, error) {

@@ -142,8 +142,7 @@ func (p *Promotion) isAlone() error {
 		errs = append(errs, err)
 		for _, other := range records {
 			if other.Active() && (other.From != p.From || other.To != p.To) {
-				errs = append(errs, fmt.Errorf("stack %s takes part in the promotion %s, which is at %s: finish it with `rad promote finish %s %s`, or go back with `rad promote rollback %s %s`",
-					stack, other, other.Step, other.From, other.To, other.From, other.To))
+				errs = append(errs, other.Engaged(stack))
 			}
 		}
 	}

@@ -67,6 +67,12 @@ type Outcome struct {
 // Active tells whether the two stacks belong together at the moment.
 func (r Record) Active() bool { return r.Step != Finished && r.Step != RolledBack && r.Step != Check }
 
+// Engaged is the error of whoever wants one of the two for something else meanwhile.
+func (r Record) Engaged(stack string) error {
+	return fmt.Errorf("stack %s takes part in the promotion %s, which is at %s: finish it with `rad promote finish %s %s`, or go back with `rad promote rollback %s %s`",
+		stack, r, r.Step, r.From, r.To, r.From, r.To)
+}
+
 // IsForwarding tells whether the front door of the old stack passes requests on to the new one.
 func (r Record) IsForwarding() bool {
 	return r.Step == FrontDoor || r.Step == Bake || r.Step == Finish || r.Step == RollBack
