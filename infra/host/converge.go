@@ -39,16 +39,13 @@ func Converge(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer unlock()
-	host, err := readIdentity(identityFile)
+	c, err := newConverger(log)
 	if err != nil {
 		return err
 	}
-	cloud := NewCloud(host)
-	settings, err := readSettings(ctx, cloud, host)
-	if err != nil {
+	if c.settings, err = readSettings(ctx, c.cloud, c.host); err != nil {
 		return err
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile, kept: secretsFile}
 	return c.run(ctx)
 }
 
@@ -97,6 +94,15 @@ type converger struct {
 	log      *slog.Logger
 	// failed is the path of the file that names the release that did not get ready, kept that of the file with the secrets.
 	failed, kept string
+}
+
+// newConverger is of this host. Its settings are still to be read.
+func newConverger(log *slog.Logger) (*converger, error) {
+	host, err := readIdentity(identityFile)
+	if err != nil {
+		return nil, err
+	}
+	return &converger{host: host, cloud: NewCloud(host), log: log, failed: failedFile, kept: secretsFile}, nil
 }
 
 // run applies the release that is wanted, by that release's own program. If it fails, and there was another before, that
@@ -187,16 +193,13 @@ func applyBy(ctx context.Context, release string) error {
 
 // Apply applies the release that this program is of. It is for Converge, which holds the lock.
 func Apply(ctx context.Context, log *slog.Logger) error {
-	host, err := readIdentity(identityFile)
+	c, err := newConverger(log)
 	if err != nil {
 		return err
 	}
-	cloud := NewCloud(host)
-	settings, err := readSettings(ctx, cloud, host)
-	if err != nil {
+	if c.settings, err = readSettings(ctx, c.cloud, c.host); err != nil {
 		return &NotBegunError{err}
 	}
-	c := converger{host: host, cloud: cloud, settings: settings, log: log, failed: failedFile, kept: secretsFile}
 	release := ownRelease()
 	if release == "" || filepath.Dir(release) != ReleasesFolder {
 		return fmt.Errorf("this program is %q: expected one of a release in %s", release, ReleasesFolder)
