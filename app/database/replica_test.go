@@ -18,6 +18,15 @@ import (
 	"github.com/radpanel/radpanel/app/database/databasetest"
 )
 
+func openReplicas(t *testing.T, primary *database.DB, urls ...config.Secret) (*database.Replicas, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	replicas, err := database.OpenReplicas(primary, urls, database.Options{Connections: 10, Wait: time.Second}, registry)
+	require.NoError(t, err)
+	t.Cleanup(replicas.Close)
+	return replicas, registry
+}
+
 // A replica is killed, frozen, held back and promoted while a row is written and read back. No read fails, none is older
 // than the write that it names, and the replica is read again by itself.
 func TestReadsFollowTheReadersOwnWrites(t *testing.T) {
@@ -27,10 +36,7 @@ func TestReadsFollowTheReadersOwnWrites(t *testing.T) {
 	primary := home.Open(t)
 	_, err := home.Connect(t).Exec(t.Context(), "CREATE TABLE counter (n bigint); INSERT INTO counter VALUES (0); GRANT ALL ON counter TO PUBLIC")
 	require.NoError(t, err)
-	registry := prometheus.NewRegistry()
-	replicas, err := database.OpenReplicas(primary, []config.Secret{replica.URL(home)}, database.Options{Connections: 10, Wait: time.Second}, registry)
-	require.NoError(t, err)
-	defer replicas.Close()
+	replicas, registry := openReplicas(t, primary, replica.URL(home))
 	ctx, cancel := context.WithCancel(t.Context())
 	var working sync.WaitGroup
 	working.Go(func() { replicas.Watch(ctx) })
@@ -119,10 +125,7 @@ func TestAReplicaThatDoesNotFollowIsNotRead(t *testing.T) {
 	own, other := databasetest.StartServer(t), databasetest.StartServer(t)
 	home, replica := own.NewDatabase(t), own.NewReplica(t)
 	primary := home.Open(t)
-	registry := prometheus.NewRegistry()
-	replicas, err := database.OpenReplicas(primary, []config.Secret{replica.URL(home)}, database.Options{Connections: 10, Wait: time.Second}, registry)
-	require.NoError(t, err)
-	defer replicas.Close()
+	replicas, registry := openReplicas(t, primary, replica.URL(home))
 	ctx, cancel := context.WithCancel(t.Context())
 	var working sync.WaitGroup
 	working.Go(func() { replicas.Watch(ctx) })
